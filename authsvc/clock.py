@@ -1,0 +1,55 @@
+"""Time and randomness as values that are passed in, so that every rule about them can be tested without waiting.
+
+Owns the two types, the real sources and the arithmetic on deadlines. Must not know who asks.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import NewType
+
+Clock = Callable[[], datetime]
+"""Returns the present as an aware UTC datetime."""
+
+Randomness = Callable[[int], bytes]
+"""Returns that many bytes nobody can predict."""
+
+Deadline = NewType("Deadline", float)
+"""A point on the monotonic clock, in seconds: the work must not be begun after it."""
+
+
+def system_clock() -> datetime:
+    """The machine's wall clock, in UTC."""
+    return datetime.now(UTC)
+
+
+def system_randomness(size: int) -> bytes:
+    """Bytes from the operating system's generator."""
+    return os.urandom(size)
+
+
+def deadline_after(seconds: float) -> Deadline:
+    """The deadline that many seconds from now."""
+    return Deadline(time.monotonic() + seconds)
+
+
+def seconds_left(deadline: Deadline) -> float:
+    """Seconds until the deadline; negative when it has passed."""
+    return deadline - time.monotonic()
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Microseconds since 1970 UTC, exactly: ``datetime.timestamp()`` is a float and loses the last digit."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    """The inverse of ``to_microseconds``."""
+    return _EPOCH + timedelta(microseconds=microseconds)

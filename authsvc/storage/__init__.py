@@ -1,0 +1,5 @@
+"""Persistence: the contract (``base``), its backends and their migrations.
+
+Owns transactions, durability and the order of revisions. Must not know policy, the wire or cryptography: it keeps
+sealed bytes and digests, and judges nothing beyond what one statement's condition says.
+"""
