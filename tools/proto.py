@@ -1,9 +1,9 @@
 """Generates `authsvc/v1` from `protos/`, and keeps what was published as it was.
 
 python -m tools.proto generate   rewrites authsvc/v1 and protos/baseline.binpb
-python -m tools.proto check      proves that both are what the protos say
-python -m tools.proto breaking   proves that nothing frozen in the baseline changed, and that
-                                 everything the protos have is frozen
+python -m tools.proto check      proves that authsvc/v1 is what the protos say
+python -m tools.proto breaking   proves that nothing frozen in the baseline changed, and that all
+                                 the protos have is frozen
 
 Everything runs offline with the programs of the virtual environment that runs this module.
 """
@@ -43,15 +43,13 @@ def generate(root: Path) -> list[str]:
 
 
 def check(root: Path) -> list[str]:
-    """Name each generated file that is not what the protos say, then what `breaking` names."""
+    """Name each committed file of the generated package that is not what the protos say."""
     with tempfile.TemporaryDirectory() as scratch:
         expected = _compile(root, Path(scratch))
     found = _generated_files(root / PACKAGE)
     names = sorted(expected.keys() | found.keys())
     stale = [name for name in names if expected.get(name) != found.get(name)]
-    return [f"{PACKAGE / name} is not what the protos say; run: make proto" for name in stale] + (
-        breaking(root)
-    )
+    return [f"{PACKAGE / name} is not what the protos say; run: make proto" for name in stale]
 
 
 def breaking(root: Path) -> list[str]:
@@ -156,11 +154,14 @@ def _run(root: Path, command: list[str], *, accept: tuple[int, ...] = (0,)) -> b
     return ran.stdout
 
 
+ACTIONS = {"generate": generate, "check": check, "breaking": breaking}
+
+
 def main() -> int:
     """Do what the command line asks; 1 if there is something to complain about."""
-    parser = argparse.ArgumentParser(prog="python -m tools.proto", description="The protos' tool.")
-    parser.add_argument("action", choices=(jobs := {f.__name__: f for f in (generate, check, breaking)}))
-    complaints = jobs[parser.parse_args().action](ROOT)
+    parser = argparse.ArgumentParser(prog="python -m tools.proto")
+    parser.add_argument("action", choices=ACTIONS)
+    complaints = ACTIONS[parser.parse_args().action](ROOT)
     for complaint in complaints:
         print(complaint, file=sys.stderr)
     return 1 if complaints else 0

@@ -634,7 +634,7 @@ class ServiceAccount(_message.Message):
     id: _builtins.str
     """Names the account; made here, never changes."""
     name: _builtins.str
-    """What people call the account."""
+    """What people call the account; no two accounts have the same name."""
     all_apps: _builtins.bool
     """The account may act for every app, also for those made later; `apps` is empty then."""
     disabled: _builtins.bool
@@ -734,7 +734,7 @@ class CreateServiceAccountRequest(_message.Message):
     APPS_FIELD_NUMBER: _builtins.int
     AUDIENCES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """What people shall call the account, required."""
+    """What people shall call the account, required; no two accounts have the same name."""
     all_apps: _builtins.bool
     """True: the account may act for every app. Not together with `apps`."""
     @_builtins.property

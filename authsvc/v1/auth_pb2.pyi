@@ -336,8 +336,8 @@ class User(_message.Message):
     IMAGE_FIELD_NUMBER: _builtins.int
     CUSTOM_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """The user's id, required when issuing: 1 to 128 of `A-Z a-z 0-9 @ _ . : | + = ~ -`. It does not
-    begin with `!` or `guest-`, which are kept for anonymous visitors and guests.
+    """The user's id: 1 to 128 of `A-Z a-z 0-9 @ _ . : | + = ~ -`, required to issue a token. `!anon`
+    is an anonymous visitor; what begins with `guest-` is a guest, and cannot be asked for.
     """
     role: _builtins.str
     """The user's role: a lower-case letter, then up to 63 of `a-z 0-9 _ -`. Empty: the token names no
@@ -708,8 +708,8 @@ class ValidateTokenRequest(_message.Message):
     but empty: INVALID_ARGUMENT.
     """
     audience: _builtins.str
-    """Ask whether the token is meant for this service. Absent: one of the calling account's
-    `audiences` must be meant, where it has any. Present but empty: INVALID_ARGUMENT.
+    """Ask whether the token is meant for this service. Absent: asked for the calling account's
+    `audiences`, where it has any. Present but empty: INVALID_ARGUMENT.
     """
     consistency: Global___Consistency.ValueType
     """How fresh the answer must be. Unspecified: as CACHED. STRONG: Refused with INVALID_ARGUMENT by
