@@ -370,7 +370,7 @@ def test_the_descriptor_set_stands_alone() -> None:
     pool = DescriptorPool()
     for file in shipped().file:
         pool.AddSerializedFile(file.SerializeToString())
-    assert pool.FindMethodByName("authsvc.v1.AuthService.IssueToken").input_type.fields_by_name["api_key"]
+    assert pool.FindMethodByName("authsvc.v1.AuthService.IssueToken").input_type.name == "IssueTokenRequest"
 
 
 def test_the_descriptor_set_and_the_code_agree() -> None:
