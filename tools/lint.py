@@ -17,7 +17,7 @@ CHECKS: tuple[tuple[str, ...], ...] = (
     ("lint-imports", "--no-logo"),
     ("deptry", "authsvc"),
     ("buf", "lint"),
-    ("buf", "format", "--diff", "--exit-code", "protos/authsvc"),
+    ("buf", "format", "--diff", "--exit-code", "protos"),
     ("hadolint", "Dockerfile"),
     ("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"),
     ("python", "-m", "tools.locks", "check"),
