@@ -29,28 +29,27 @@ ADDRESS = re.compile(r"://|^\s*-|\s@\s", re.MULTILINE)
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 
-def pins(text: str) -> dict[str, list[Requirement]]:
-    """The pins of a lock by canonical name; several where versions differ by environment marker."""
-    found: dict[str, list[Requirement]] = {}
-    for entry in entries(text):
-        pin = Requirement(HASH.sub("", entry))
-        found.setdefault(canonicalize_name(pin.name), []).append(pin)
-    return found
-
-
 def entries(text: str) -> Iterator[str]:
-    """Each pin with its hashes, on one line."""
+    """Each pin or option with what belongs to it, on one line."""
     for line in text.replace("\\\n", " ").splitlines():
         if line.strip() and not line.lstrip().startswith("#"):
             yield line
 
 
-def addressed(text: str) -> Iterator[str]:
-    """Entries that name where a package comes from, or carry any option but a hash."""
+def addressed(entry: str) -> bool:
+    """Whether an entry names where a package comes from, or is anything but a hashed pin."""
+    rest = HASH.sub("", entry)
+    return "--" in rest or ADDRESS.search(rest) is not None
+
+
+def pins(text: str) -> dict[str, list[Requirement]]:
+    """The pins of a lock by canonical name; several where versions differ by environment marker."""
+    found: dict[str, list[Requirement]] = {}
     for entry in entries(text):
-        rest = HASH.sub("", entry)
-        if ADDRESS.search(rest) or "--" in rest:
-            yield rest.strip()
+        if not addressed(entry):
+            pin = Requirement(HASH.sub("", entry))
+            found.setdefault(canonicalize_name(pin.name), []).append(pin)
+    return found
 
 
 def wanted(project: dict[str, object], *groups: str) -> list[Requirement]:
@@ -85,7 +84,7 @@ def problems(project: dict[str, object], run: str, dev: str) -> Iterator[str]:
     """Everything that is wrong with the two locks, as sentences."""
     run_pins, dev_pins = pins(run), pins(dev)
     for lock, text in ((RUN_LOCK, run), (DEV_LOCK, dev)):
-        yield from (f"{lock.name} holds an address or option: {entry}" for entry in addressed(text))
+        yield from (f"{lock.name} holds an address or option: {entry}" for entry in entries(text) if addressed(entry))
         yield from (f"{lock.name} has no hash for {entry}" for entry in entries(text) if not HASH.search(entry))
     yield from (f"requirements.txt: {fault}" for fault in unsatisfied(wanted(project, "build"), run_pins))
     yield from (f"requirements-dev.txt: {fault}" for fault in unsatisfied(wanted(project, "build", "dev"), dev_pins))
