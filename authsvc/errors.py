@@ -201,3 +201,19 @@ class InvalidRequest(AuthError):
         reasons = {violation.reason for violation in violations}
         super().__init__(reasons.pop() if len(reasons) == 1 else Reason.INVALID_REQUEST, detail=detail)
         self.violations = tuple(violations)
+
+
+class Faults:
+    """Collects the violations of one request, so that all of them are told at once."""
+
+    def __init__(self) -> None:
+        self._violations: list[Violation] = []
+
+    def add(self, field: str, description: str, reason: Reason = Reason.INVALID_REQUEST) -> None:
+        """Note one fault."""
+        self._violations.append(Violation(field, description, reason))
+
+    def refuse_any(self) -> None:
+        """Raise ``InvalidRequest`` with everything noted, if anything was."""
+        if self._violations:
+            raise InvalidRequest(self._violations)

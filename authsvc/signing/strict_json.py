@@ -1,0 +1,79 @@
+"""JSON objects with one meaning: what two parsers could read differently is refused.
+
+Reading: strict UTF-8, an object, no duplicate names at any depth (escaped ones too), finite numbers, no lone
+surrogates, bounded depth and width (RFC 8259 leaves all of these open; RFC 7515 section 4 lets us refuse).
+Writing: ASCII, keys sorted, ``> ? ~ DEL`` escaped, so that the base64url text of it holds neither ``-`` nor ``_``,
+which two widely used decoders cannot read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import NoReturn
+
+MAX_DEPTH = 8
+MAX_MEMBERS = 64
+
+JsonObject = dict[str, object]
+
+
+def read_object(raw: bytes) -> JsonObject:
+    """Parse ``raw`` as one strict JSON object; raises ``ValueError`` for everything else."""
+    text = raw.decode("utf-8")  # UnicodeDecodeError is a ValueError
+    if not text.startswith("{"):
+        raise ValueError("not a JSON object")
+    try:
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    if not isinstance(value, dict) or not text.endswith("}"):
+        raise ValueError("not a JSON object")
+    if text.count("{") + text.count("[") > MAX_DEPTH:
+        check_depth(value)
+    if "\\u" in text:
+        _refuse_lone_surrogates(value)
+    return value
+
+
+def write_object(value: Mapping[str, object]) -> bytes:
+    """The one ASCII text of ``value``; raises ``ValueError`` for NaN and infinities."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    # None of these four is part of JSON's own grammar: they occur inside strings only.
+    text = text.replace(">", "\\u003e").replace("?", "\\u003f").replace("~", "\\u007e").replace("\x7f", "\\u007f")
+    return text.encode("ascii")
+
+
+def check_depth(value: object, allowed: int = MAX_DEPTH) -> None:
+    """Raise ``ValueError`` when objects and arrays nest deeper than ``allowed``, the outermost counting one."""
+    if not isinstance(value, dict | list):
+        return
+    if allowed == 0:
+        raise ValueError("nested too deep")
+    for item in value.values() if isinstance(value, dict) else value:
+        check_depth(item, allowed - 1)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> JsonObject:
+    if len(pairs) > MAX_MEMBERS:
+        raise ValueError("too many members")
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("duplicate name")
+    return members
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise ValueError("not a JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError("number out of range")
+    return number
+
+
+def _refuse_lone_surrogates(value: JsonObject) -> None:
+    # Only an escape can make one: the UTF-8 decoder refuses them in raw form.
+    json.dumps(value, ensure_ascii=False).encode("utf-8")  # UnicodeEncodeError is a ValueError

@@ -1,0 +1,56 @@
+"""Ids that a retry makes again: guests and sessions derived from the request id, with no row kept for it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import uuid
+from typing import NoReturn
+
+from authsvc.clock import Randomness
+from authsvc.model import ApiKey, Kind, Principal, SessionId, UserId
+from authsvc.verify.identifiers import GUEST_PREFIX
+
+
+class DerivedIds:
+    """Ids under the service's guest key: nobody without it can foresee or link them. Does not print the key."""
+
+    def __init__(self, key: bytes, randomness: Randomness) -> None:
+        self._key = key
+        self._randomness = randomness
+
+    def __repr__(self) -> str:
+        return "DerivedIds(***)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("the guest key is not pickled")
+
+    def guest_id(self, principal: Principal, api_key: ApiKey, *, hint: str, request_id: str) -> UserId:
+        """``guest-<uuid>-<hint>``: the same for the same caller, app, request id and hint; new without a request id."""
+        unique = self._unique(request_id, ("guest", principal.account_id, api_key, request_id, hint))
+        return UserId(f"{GUEST_PREFIX}{unique}-{hint}" if hint else f"{GUEST_PREFIX}{unique}")
+
+    def session_id(
+        self, principal: Principal, api_key: ApiKey, *, kind: Kind, subject: str, request_id: str
+    ) -> SessionId:
+        """The session id: the same for the same caller, app, kind, subject and request id; new without a request id.
+
+        ``subject`` is the user's id, or the hint of a guest.
+        """
+        parts = ("session", principal.account_id, api_key, kind.value, subject, request_id)
+        return SessionId(self._unique(request_id, parts).bytes)
+
+    def _unique(self, request_id: str, parts: tuple[str, ...]) -> uuid.UUID:
+        if not request_id:
+            return uuid.UUID(bytes=self._randomness(16), version=4)
+        encoded = [part.encode() for part in parts]
+        message = b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
+        digest = hmac.digest(self._key, message, hashlib.sha256)
+        return uuid.UUID(int=_version_8(digest[:16]))
+
+
+def _version_8(raw: bytes) -> int:
+    """A UUID of our own making (RFC 9562, 5.8); Python 3.11's ``uuid`` knows versions 1 to 5 only."""
+    number = int.from_bytes(raw, "big")
+    number = number & ~(0xF << 76) | 8 << 76
+    return number & ~(0x3 << 62) | 0x2 << 62

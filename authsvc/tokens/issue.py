@@ -1,0 +1,118 @@
+"""IssueToken: a token for a user, a guest or an anonymous viewer, with a session where it shall be refreshable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from authsvc.clock import Deadline
+from authsvc.errors import CallerForbidden, Faults, Reason
+from authsvc.model import Principal, Session, TokenScope
+from authsvc.storage.base import Store
+from authsvc.tokens.audit import TokenAudit
+from authsvc.tokens.derived_ids import DerivedIds
+from authsvc.tokens.lifetimes import expiry
+from authsvc.tokens.mint import Grant, Mint, MintedToken
+from authsvc.tokens.opening import open_session
+from authsvc.tokens.refresh_token import RefreshTicket, RefreshTokens
+from authsvc.tokens.requests import AnonymousSubject, ExpiresAt, IssueRequest, NeverExpires
+from authsvc.tokens.rules import NOT_IN_THIS_VERSION, check_audience, check_request_id, check_scope, custom_claims
+from authsvc.tokens.subjects import ResolvedSubject, resolve_subject
+from authsvc.trust.access import app_for
+from authsvc.trust.view import AppTrust, TrustView
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """The answer; ``refresh_token`` is empty without a session."""
+
+    minted: MintedToken
+    refresh_token: str = field(default="", repr=False)
+    refresh_expires_at: datetime | None = None
+
+
+class Issue:
+    """The use case behind ``AuthService.IssueToken``."""
+
+    def __init__(
+        self, view: TrustView, store: Store, mint: Mint, refresh_tokens: RefreshTokens, ids: DerivedIds, audit: TokenAudit
+    ) -> None:
+        self._view = view
+        self._store = store
+        self._mint = mint
+        self._refresh_tokens = refresh_tokens
+        self._ids = ids
+        self._audit = audit
+
+    def issue(self, principal: Principal, request: IssueRequest, *, deadline: Deadline | None = None) -> IssuedToken:
+        """Mint what the request asks for, and open the session it belongs to.
+
+        A refreshable request repeated with its ``request_id`` answers with the session the first one opened. Raises
+        ``InvalidRequest`` with every fault at once, ``CallerForbidden``, ``NotFound``, ``KeyNotReady``, for a repeated
+        request whose session ended ``RefreshRefused``, and what the store raises.
+        """
+        trust = app_for(self._view, principal, request.api_key)
+        if trust.app.settings.suspended:
+            raise CallerForbidden(Reason.APP_SUSPENDED)
+        subject, grant = self._judge(principal, trust, request)
+        if not request.refreshable:
+            issued = IssuedToken(self._mint.mint(trust, grant))
+        else:
+            issued = self._issue_with_session(principal, trust, request, subject, grant, deadline)
+        self._audit.issued(principal, issued.minted.token, request.request_id)
+        return issued
+
+    def _judge(self, principal: Principal, trust: AppTrust, request: IssueRequest) -> tuple[ResolvedSubject, Grant]:
+        faults, settings = Faults(), trust.app.settings
+        check_request_id(request.request_id, faults)
+        if request.after_revision:
+            faults.add("after_revision", NOT_IN_THIS_VERSION)
+        if request.scope is not None:
+            check_scope(request.scope, faults)
+        check_audience(request.audience, faults)
+        _check_combination(request, allow_unscoped_anonymous=settings.allow_unscoped_anonymous, faults=faults)
+        claims = custom_claims(request.custom_claims, faults)
+        subject = resolve_subject(request, principal, trust, self._ids, faults)
+        expires_at = expiry(request.lifetime, settings, self._mint.now(), faults)
+        faults.refuse_any()
+        scope = TokenScope(request.scope.call_cids, request.scope.channel_cids) if request.scope else TokenScope()
+        audience = request.audience or settings.default_audience
+        return subject, Grant(subject.kind, subject.user, scope, audience, claims, expires_at)
+
+    def _issue_with_session(
+        self,
+        principal: Principal,
+        trust: AppTrust,
+        request: IssueRequest,
+        subject: ResolvedSubject,
+        grant: Grant,
+        deadline: Deadline | None,
+    ) -> IssuedToken:
+        session_id = self._ids.session_id(
+            principal,
+            trust.app.api_key,
+            kind=subject.kind,
+            subject=subject.stable_name,
+            request_id=request.request_id,
+        )
+        opened = open_session(
+            self._store, self._mint, trust, principal, request, grant, session_id=session_id, deadline=deadline
+        )
+        return IssuedToken(opened.minted, self._refresh_text(opened.session), opened.session.idle_expires_at)
+
+    def _refresh_text(self, session: Session) -> str:
+        return self._refresh_tokens.text_of(RefreshTicket(self._store.epoch, session.id, session.generation))
+
+
+def _check_combination(request: IssueRequest, *, allow_unscoped_anonymous: bool, faults: Faults) -> None:
+    anonymous = isinstance(request.subject, AnonymousSubject)
+    if anonymous and request.scope is None and not allow_unscoped_anonymous:
+        faults.add("scope", "is required for an anonymous viewer: name the calls or channels to watch")
+    if not request.refreshable:
+        return
+    if anonymous:
+        faults.add("refreshable", "is not possible for an anonymous viewer")
+    if isinstance(request.lifetime, ExpiresAt | NeverExpires):
+        faults.add("refreshable", "goes with ttl or no lifetime only: each refresh gives a new expiry")
+
+

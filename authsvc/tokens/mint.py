@@ -1,0 +1,109 @@
+"""Minting: from what a token shall grant to its signed text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from authsvc.clock import Clock, Randomness
+from authsvc.errors import Faults, Reason
+from authsvc.model import Kind, Session, SessionId, TokenScope, User
+from authsvc.signing.jws import MAX_MINTED_BYTES, sign_compact
+from authsvc.tokens.claims import payload_of
+from authsvc.trust.view import AppTrust, TrustView
+from authsvc.verify.claims import TYP, AccessClaims, token_id_of
+from authsvc.verify.verdict import VerifiedToken
+
+_JTI_RANDOM_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token shall say. ``expires_at`` in whole seconds since 1970 UTC; None: never."""
+
+    kind: Kind
+    user: User
+    scope: TokenScope
+    audience: tuple[str, ...]
+    custom_claims: Mapping[str, object]
+    expires_at: int | None
+    session_id: SessionId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MintedToken:
+    """A signed token; its text does not print."""
+
+    text: str = field(repr=False)
+    token: VerifiedToken
+
+
+class Mint:
+    """Signs access tokens with an app's active key."""
+
+    def __init__(self, view: TrustView, *, clock: Clock, randomness: Randomness) -> None:
+        self._view = view
+        self._clock = clock
+        self._randomness = randomness
+
+    def now(self) -> datetime:
+        """The clock that tokens are dated by."""
+        return self._clock()
+
+    def mint(self, trust: AppTrust, grant: Grant) -> MintedToken:
+        """Sign a token that grants this.
+
+        Raises ``KeyNotReady`` when the app has no active key, and ``InvalidRequest`` (TOKEN_TOO_LARGE) above 4 KiB.
+        """
+        key = trust.ring.signing_key()
+        backdate = trust.app.settings.issued_at_backdate
+        claims = AccessClaims(
+            issuer=trust.app.settings.issuer,
+            kind=grant.kind,
+            user=grant.user,
+            token_id=token_id_of(self._view.revision, self._randomness(_JTI_RANDOM_BYTES)),
+            token_revision=self._view.revision,
+            issued_at=int((self._clock() - backdate).timestamp()),
+            expires_at=grant.expires_at,
+            not_before=None,
+            session_id=grant.session_id,
+            audience=grant.audience,
+            scope=grant.scope,
+            custom_claims=grant.custom_claims,
+        )
+        text = sign_compact(key, typ=TYP[trust.app.settings.profile], payload=payload_of(claims))
+        if len(text) > MAX_MINTED_BYTES:
+            _refuse_size(len(text))
+        return MintedToken(text, VerifiedToken(trust.app.api_key, key.key_id, key.algorithm, claims))
+
+    def mint_for_session(self, trust: AppTrust, session: Session) -> MintedToken:
+        """Sign a fresh access token of a session, within what the app allows today."""
+        ttl = min(session.access_ttl, trust.app.settings.max_ttl)
+        return self.mint(
+            trust,
+            Grant(
+                kind=session.kind,
+                user=session.user,
+                scope=session.scope,
+                audience=session.audience,
+                custom_claims=session.custom_claims,
+                expires_at=seconds_after(self._clock(), ttl),
+                session_id=session.id,
+            ),
+        )
+
+
+def seconds_after(now: datetime, ttl: timedelta) -> int:
+    """The ``exp`` of a token that lives for ``ttl`` from now."""
+    return int(now.timestamp()) + int(ttl.total_seconds())
+
+
+def _refuse_size(size: int) -> None:
+    faults = Faults()
+    faults.add(
+        "custom_claims",
+        f"and the other data make a token of {size} bytes; at most {MAX_MINTED_BYTES} are minted",
+        Reason.TOKEN_TOO_LARGE,
+    )
+    faults.refuse_any()

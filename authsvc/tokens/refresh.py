@@ -1,0 +1,135 @@
+"""RefreshToken: rotation that survives races and lost replies, and ends the session when two parties hold the chain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from authsvc.clock import Deadline
+from authsvc.errors import CallerForbidden, Faults, Reason, RefreshRefused
+from authsvc.model import AuditEvent, Principal, Session, session_text
+from authsvc.storage.base import SessionState, Store
+from authsvc.tokens.audit import TokenAudit
+from authsvc.tokens.mint import Mint, MintedToken
+from authsvc.tokens.opening import request_id_hash
+from authsvc.tokens.refresh_token import RefreshTicket, RefreshTokens
+from authsvc.tokens.requests import RefreshRequest
+from authsvc.tokens.rules import NOT_IN_THIS_VERSION, check_request_id
+from authsvc.tokens.sessions import Fate, Presented, judge
+from authsvc.tokens.subjects import allow_kind
+from authsvc.trust.view import AppTrust, TrustView
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshedToken:
+    """The answer; ``rotated`` is False for a token that was given out before and is given again."""
+
+    minted: MintedToken
+    refresh_token: str = field(repr=False)
+    refresh_expires_at: datetime
+    rotated: bool
+
+
+class Refresh:
+    """The use case behind ``AuthService.RefreshToken``."""
+
+    def __init__(
+        self, view: TrustView, store: Store, mint: Mint, refresh_tokens: RefreshTokens, audit: TokenAudit
+    ) -> None:
+        self._view = view
+        self._store = store
+        self._mint = mint
+        self._refresh_tokens = refresh_tokens
+        self._audit = audit
+
+    def refresh(
+        self, principal: Principal, request: RefreshRequest, *, deadline: Deadline | None = None
+    ) -> RefreshedToken:
+        """Rotate the chain, or give the child again to whoever lost the reply or the race.
+
+        Raises ``InvalidRequest``, ``CallerForbidden``, ``RefreshRefused`` and what the store raises. A reuse is
+        committed before REFRESH_TOKEN_REUSED is raised.
+        """
+        _check(request)
+        ticket = self._refresh_tokens.read(request.refresh_token)
+        if ticket.epoch < self._store.epoch:
+            raise RefreshRefused(Reason.SESSION_REVOKED, detail="the store was restored since")
+        state = self._found(self._store.session_state(ticket.session_id, deadline=deadline))
+        trust = self._allowed(principal, state.session)
+        presented = Presented(ticket.generation, request_id_hash(request.request_id))
+        refreshed = self._settle(principal, trust, state, presented, deadline)
+        self._audit.refreshed(principal, refreshed.minted.token, request.request_id, rotated=refreshed.rotated)
+        return refreshed
+
+    def _settle(
+        self,
+        principal: Principal,
+        trust: AppTrust,
+        state: SessionState,
+        presented: Presented,
+        deadline: Deadline | None,
+    ) -> RefreshedToken:
+        """Decide, act, and decide again when another call was faster: a lost race is never shown."""
+        while True:
+            fate = judge(state, presented, trust.app.settings)
+            if fate is Fate.REUSED:
+                self._end(principal, state, deadline)
+            # Minted before the turn: what cannot be minted turns nothing.
+            minted = self._mint.mint_for_session(trust, state.session)
+            if fate is Fate.REPLAY:
+                return self._answer(minted, state.session, rotated=False)
+            turned = self._store.turn_session(
+                state.session.id,
+                presented.generation,
+                request_id_hash=presented.request_id_hash,
+                idle_ttl=trust.app.settings.session_idle_ttl,
+                deadline=deadline,
+            )
+            if turned is not None:
+                return self._answer(minted, turned, rotated=True)
+            state = self._found(self._store.session_state(state.session.id, deadline=deadline))
+
+    def _allowed(self, principal: Principal, session: Session) -> AppTrust:
+        trust = self._view.app(session.api_key)
+        if trust is None or not principal.may_act_for(session.api_key):
+            self._audit.foreign_refresh(principal, session)
+            raise CallerForbidden(Reason.APP_NOT_ALLOWED)
+        if trust.app.settings.suspended:
+            raise CallerForbidden(Reason.APP_SUSPENDED)
+        allow_kind(session.kind, trust.app.settings)
+        return trust
+
+    def _end(self, principal: Principal, state: SessionState, deadline: Deadline | None) -> None:
+        """Two parties hold the chain: end it for both, durably, then say so."""
+        session = state.session
+        event = AuditEvent(
+            at=state.now,
+            action="session.reused",
+            principal=principal.account_id,
+            api_key=session.api_key,
+            subject=session_text(session.id),
+            outcome="revoked",
+            reason=Reason.REFRESH_TOKEN_REUSED,
+        )
+        self._store.revoke_session(session.id, Reason.REFRESH_TOKEN_REUSED, event, deadline=deadline)
+        raise RefreshRefused(Reason.REFRESH_TOKEN_REUSED)
+
+    def _answer(self, minted: MintedToken, session: Session, *, rotated: bool) -> RefreshedToken:
+        ticket = RefreshTicket(self._store.epoch, session.id, session.generation)
+        return RefreshedToken(minted, self._refresh_tokens.text_of(ticket), session.idle_expires_at, rotated)
+
+    @staticmethod
+    def _found(state: SessionState | None) -> SessionState:
+        if state is None:
+            raise RefreshRefused(Reason.REFRESH_TOKEN_INVALID, detail="no such session")
+        return state
+
+
+def _check(request: RefreshRequest) -> None:
+    faults = Faults()
+    check_request_id(request.request_id, faults)
+    if not request.refresh_token:
+        faults.add("refresh_token", "must be set")
+    for name in request.changes:
+        faults.add(name, NOT_IN_THIS_VERSION)
+    faults.refuse_any()

@@ -1,0 +1,113 @@
+"""What callers ask for, as values: decoded but not judged. None means: not present in the request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """A duration, or a moment since 1970 UTC, as the wire has it: judged by the rules, not by the decoder."""
+
+    seconds: int
+    nanos: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ttl:
+    """Live for this long."""
+
+    value: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiresAt:
+    """Live until this moment."""
+
+    value: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class NeverExpires:
+    """Live for ever; False is what a caller sends by mistake."""
+
+    value: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UserSubject:
+    """An authenticated end user."""
+
+    id: str
+    role: str = ""
+    name: str = ""
+    image: str = ""
+    custom: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GuestSubject:
+    """A guest, whose id is made here."""
+
+    id_hint: str = ""
+    name: str = ""
+    image: str = ""
+    custom: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnonymousSubject:
+    """A viewer without an identity."""
+
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeRequest:
+    """The calls and channels to limit a token to."""
+
+    call_cids: tuple[str, ...] = ()
+    channel_cids: tuple[str, ...] = ()
+
+
+Lifetime = Ttl | ExpiresAt | NeverExpires
+Subject = UserSubject | GuestSubject | AnonymousSubject
+
+
+@dataclass(frozen=True, slots=True)
+class IssueRequest:
+    """A wish for a token."""
+
+    api_key: str = ""
+    subject: Subject | None = None
+    scope: ScopeRequest | None = None
+    lifetime: Lifetime | None = None
+    refreshable: bool = False
+    audience: tuple[str, ...] = ()
+    custom_claims: Mapping[str, object] | None = None
+    request_id: str = ""
+    after_revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshRequest:
+    """A wish to go on. ``changes`` names the fields present that this version does not take yet."""
+
+    refresh_token: str
+    request_id: str = ""
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateRequest:
+    """A question about a token."""
+
+    token: str
+    api_key: str = ""
+    call_cid: str | None = None
+    channel_cid: str | None = None
+    audience: str | None = None
+    any_role_of: tuple[str, ...] | None = None
+    strong: bool = False
+    after_revision: int = 0

@@ -1,0 +1,70 @@
+"""The fate of a session: the table of refresh, row by row, as one pure function."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+
+from authsvc.errors import Reason, RefreshRefused
+from authsvc.model import AppSettings
+from authsvc.storage.base import SessionState
+
+
+class Fate(Enum):
+    """What to do with a presented generation of a live session."""
+
+    ROTATE = "rotate"
+    REPLAY = "replay"
+    REUSED = "reused"
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What came with the call: a generation, and the hash of its request id (empty: none)."""
+
+    generation: int
+    request_id_hash: bytes
+
+
+def refuse_ended(state: SessionState) -> None:
+    """Raise ``RefreshRefused``: SESSION_REVOKED for one that was ended, REFRESH_TOKEN_EXPIRED for one that is over."""
+    session = state.session
+    if session.revoked_at is not None or state.covered:
+        raise RefreshRefused(Reason.SESSION_REVOKED)
+    if state.now >= session.idle_expires_at or state.now >= session.absolute_expires_at:
+        raise RefreshRefused(Reason.REFRESH_TOKEN_EXPIRED)
+
+
+def judge(state: SessionState, presented: Presented, settings: AppSettings) -> Fate:
+    """Decide by generations; time only says whether the parent of the live token may be answered once more.
+
+    Raises ``RefreshRefused``: SESSION_REVOKED, REFRESH_TOKEN_EXPIRED, or REFRESH_TOKEN_INVALID for a generation that
+    was never given out (a restored copy of the store, or two stores under one key).
+    """
+    refuse_ended(state)
+    behind = state.session.generation - presented.generation
+    if behind < 0:
+        raise RefreshRefused(Reason.REFRESH_TOKEN_INVALID, detail="generation ahead of the store")
+    if behind == 0:
+        return Fate.ROTATE
+    if behind == 1 and (_same_request(state, presented, settings) or _in_grace(state, settings)):
+        return Fate.REPLAY
+    return Fate.REUSED
+
+
+def _same_request(state: SessionState, presented: Presented, settings: AppSettings) -> bool:
+    """A lost reply: the very request that made the rotation, come again."""
+    known = state.session.request_id_hash
+    same = bool(presented.request_id_hash) and hmac.compare_digest(known, presented.request_id_hash)
+    return same and _age(state) <= settings.refresh_replay_ttl
+
+
+def _in_grace(state: SessionState, settings: AppSettings) -> bool:
+    """A race: several tabs or replicas present one token at nearly the same time."""
+    return _age(state) <= settings.refresh_grace
+
+
+def _age(state: SessionState) -> timedelta:
+    return state.now - state.session.rotated_at

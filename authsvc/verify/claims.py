@@ -1,0 +1,201 @@
+"""The claims of an access token: their names, their types, and the strict way from bytes to ``AccessClaims``."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from authsvc.model import Kind, Profile, Revision, SessionId, TokenId, TokenScope, TokenStatus, User, UserId
+from authsvc.signing import base64url
+from authsvc.signing.rejected import Rejected
+from authsvc.signing.strict_json import JsonObject, read_object
+from authsvc.verify.identifiers import ANONYMOUS_ID, GUEST_PREFIX, MAX_CIDS, is_cid, is_role, is_user_id
+
+TYP = {Profile.CLASSIC: "JWT"}
+MAX_SECONDS = 2**53  # the largest whole number every JSON reader keeps (RFC 8259, section 6)
+
+# RFC 7519 section 4.1, then ours.
+CLAIM_NAMES = frozenset(
+    ("iss", "sub", "aud", "exp", "nbf", "iat", "jti")
+    + ("user_id", "role", "name", "image", "custom", "call_cids", "channel_cids", "sid")
+)
+# Names that mean something to others who read our tokens: never a custom claim.
+RESERVED_NAMES = CLAIM_NAMES | {"scope", "client_id", "server", "cnf", "act", "typ", "kid"}
+
+_JTI_BYTES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class AccessClaims:
+    """What a token says, every type checked. Times are whole seconds since 1970 UTC."""
+
+    issuer: str
+    kind: Kind
+    user: User
+    token_id: TokenId
+    token_revision: Revision
+    issued_at: int
+    expires_at: int | None
+    not_before: int | None
+    session_id: SessionId | None
+    audience: tuple[str, ...]
+    scope: TokenScope
+    custom_claims: Mapping[str, object]
+
+
+def kind_of(user_id: str) -> Kind:
+    """Whom an id belongs to: ``!anon``, ``guest-…``, or a user."""
+    if user_id == ANONYMOUS_ID:
+        return Kind.ANONYMOUS
+    return Kind.GUEST if user_id.startswith(GUEST_PREFIX) else Kind.USER
+
+
+def token_id_of(revision: Revision, random_bytes: bytes) -> TokenId:
+    """The ``jti``: the revision its issuer had seen, then 12 random bytes; revocation orders by it, not by a clock."""
+    return TokenId(base64url.encode(revision.to_bytes(8, "big") + random_bytes))
+
+
+def read_members(payload: bytes) -> JsonObject:
+    """The members of a payload whose signature is verified; raises ``Rejected(MALFORMED)`` unless strict JSON."""
+    try:
+        return read_object(payload)
+    except ValueError as fault:
+        raise Rejected(TokenStatus.MALFORMED, str(fault)) from None
+
+
+def issuer_of(members: JsonObject) -> str:
+    """The ``iss`` claim, judged before any other; raises ``Rejected(CLAIM_INVALID)`` when it is not text."""
+    issuer = members.get("iss")
+    if not isinstance(issuer, str):
+        raise Rejected(TokenStatus.CLAIM_INVALID, "iss")
+    return issuer
+
+
+def parse_claims(members: JsonObject) -> AccessClaims:
+    """Read the claims of the ``classic`` profile.
+
+    Raises ``Rejected``: WRONG_TYPE for a server token, CLAIM_INVALID for a claim that is missing, of a wrong type or
+    out of range.
+    """
+    if "server" in members:
+        raise Rejected(TokenStatus.WRONG_TYPE, "a server token")
+    try:
+        return _claims(members)
+    except _Invalid as fault:
+        raise Rejected(TokenStatus.CLAIM_INVALID, str(fault)) from None
+
+
+class _Invalid(ValueError):
+    pass
+
+
+def _claims(members: JsonObject) -> AccessClaims:
+    custom_claims = {name: value for name, value in members.items() if name not in CLAIM_NAMES}
+    if not RESERVED_NAMES.isdisjoint(custom_claims):
+        raise _Invalid("a reserved name")
+    user = _user(members)
+    token_id = _text(members, "jti")
+    issued_at, expires_at = _seconds(members, "iat"), _optional_seconds(members, "exp")
+    if expires_at is not None and expires_at <= issued_at:
+        raise _Invalid("exp")
+    return AccessClaims(
+        issuer=issuer_of(members),
+        kind=kind_of(user.id),
+        user=user,
+        token_id=TokenId(token_id),
+        token_revision=_revision(token_id),
+        issued_at=issued_at,
+        expires_at=expires_at,
+        not_before=_optional_seconds(members, "nbf"),
+        session_id=_session_id(members),
+        audience=_audience(members),
+        scope=TokenScope(_cids(members, "call_cids"), _cids(members, "channel_cids")),
+        custom_claims=custom_claims,
+    )
+
+
+def _user(members: JsonObject) -> User:
+    user_id, role, custom = _text(members, "user_id"), _text(members, "role", ""), members.get("custom")
+    if user_id != ANONYMOUS_ID and not is_user_id(user_id):
+        raise _Invalid("user_id")
+    if _text(members, "sub") != f"user/{user_id}":
+        raise _Invalid("sub")
+    if "role" in members and not is_role(role):
+        raise _Invalid("role")
+    if "custom" in members and not isinstance(custom, dict):
+        raise _Invalid("custom")
+    return User(
+        id=UserId(user_id),
+        role=role,
+        name=_text(members, "name", ""),
+        image=_text(members, "image", ""),
+        custom=custom if isinstance(custom, dict) else None,
+    )
+
+
+def _text(members: JsonObject, name: str, default: str | None = None) -> str:
+    value = members.get(name, default)
+    if not isinstance(value, str):
+        raise _Invalid(name)
+    return value
+
+
+def _seconds(members: JsonObject, name: str) -> int:
+    value = members.get(name)
+    # bool is an int in Python, and 1.0 is a number in JSON: neither is a NumericDate of ours.
+    if type(value) is not int or not 0 <= value <= MAX_SECONDS:
+        raise _Invalid(name)
+    return value
+
+
+def _optional_seconds(members: JsonObject, name: str) -> int | None:
+    return _seconds(members, name) if name in members else None
+
+
+def _revision(token_id: str) -> Revision:
+    try:
+        raw = base64url.decode(token_id)
+    except ValueError:
+        raise _Invalid("jti") from None
+    if len(raw) != _JTI_BYTES:
+        raise _Invalid("jti")
+    return Revision(int.from_bytes(raw[:8], "big"))
+
+
+def _session_id(members: JsonObject) -> SessionId | None:
+    if "sid" not in members:
+        return None
+    text = _text(members, "sid")
+    try:
+        session_id = uuid.UUID(text)
+    except ValueError:
+        raise _Invalid("sid") from None
+    if str(session_id) != text:
+        raise _Invalid("sid")
+    return SessionId(session_id.bytes)
+
+
+def _audience(members: JsonObject) -> tuple[str, ...]:
+    value = members.get("aud", [])
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list) or ("aud" in members and not values):
+        raise _Invalid("aud")
+    return _distinct_texts(values, "aud")
+
+
+def _cids(members: JsonObject, name: str) -> tuple[str, ...]:
+    values = members.get(name, [])
+    if not isinstance(values, list) or len(values) > MAX_CIDS or (name in members and not values):
+        raise _Invalid(name)
+    cids = _distinct_texts(values, name)
+    if not all(map(is_cid, cids)):
+        raise _Invalid(name)
+    return cids
+
+
+def _distinct_texts(values: list[object], name: str) -> tuple[str, ...]:
+    texts = tuple(value for value in values if isinstance(value, str) and value)
+    if len(texts) != len(values) or len(set(texts)) != len(texts):
+        raise _Invalid(name)
+    return texts

@@ -1,0 +1,20 @@
+"""Time: ``exp``, ``nbf`` and ``iat`` against the clock that was passed in (RFC 7519, 4.1.4 to 4.1.6)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from authsvc.model import TokenStatus
+from authsvc.signing.rejected import Rejected
+from authsvc.verify.claims import AccessClaims
+
+
+def check_time(claims: AccessClaims, *, now: datetime, skew: timedelta) -> None:
+    """Raise ``Rejected``: EXPIRED when now ≥ exp + skew, NOT_YET_VALID when nbf, ISSUED_IN_FUTURE when iat > now + skew."""
+    seconds, leeway = now.timestamp(), skew.total_seconds()
+    if claims.expires_at is not None and seconds >= claims.expires_at + leeway:
+        raise Rejected(TokenStatus.EXPIRED)
+    if claims.not_before is not None and claims.not_before > seconds + leeway:
+        raise Rejected(TokenStatus.NOT_YET_VALID)
+    if claims.issued_at > seconds + leeway:
+        raise Rejected(TokenStatus.ISSUED_IN_FUTURE)

@@ -1,0 +1,43 @@
+"""A bounded memory of signatures that were verified, so that a token shown again costs no cryptography.
+
+It keeps successes only: a flood of forgeries adds nothing. What it keeps is what can never change (these bytes were
+signed by this key and say this); everything that can change is checked again at each hit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+
+from authsvc.model import ApiKey
+from authsvc.verify.verdict import VerifiedToken
+
+_Fingerprint = tuple[ApiKey, bytes]
+
+
+class VerifiedSignatures:
+    """At most ``capacity`` verified tokens, the longest kept leaving first."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._lock = threading.Lock()
+        self._tokens: OrderedDict[_Fingerprint, VerifiedToken] = OrderedDict()
+
+    def fingerprint(self, api_key: ApiKey, text: str) -> _Fingerprint:
+        """What a token is remembered by: its app and its SHA-256, never its text."""
+        return api_key, hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+    def find(self, fingerprint: _Fingerprint) -> VerifiedToken | None:
+        """The token with that fingerprint, if its signature was verified before."""
+        return self._tokens.get(fingerprint)
+
+    def keep(self, fingerprint: _Fingerprint, token: VerifiedToken) -> None:
+        """Remember a verified token."""
+        with self._lock:
+            self._tokens[fingerprint] = token
+            if len(self._tokens) > self._capacity:
+                self._tokens.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._tokens)
