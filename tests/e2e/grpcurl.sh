@@ -57,7 +57,7 @@ print(value)' "$1" "$2" <<<"$OUT" 2>/dev/null
 }
 
 is() { # is NAME ACTUAL EXPECTED
-    if [ "$2" = "$3" ]; then
+    if [ "$2" = "$3" ] && [ -n "$3" ]; then
         echo "ok    $1"
     else
         echo "FAIL  $1: expected '$3', found '$2'; last answer: $OUT"
@@ -96,7 +96,7 @@ main_job() {
     issue_sara
     is "issue: user" "$(field info.user.id)" sara
     is "issue: kind" "$(field info.kind)" TOKEN_KIND_USER
-    token=$(field token) first=$(field refreshToken)
+    token=$(field token) first=$(field refresh_token)
 
     call $AUTH/ValidateToken "{\"api_key\": \"$API_KEY\", \"token\": \"$token\"}"
     is "validate: active" "$(field active)" True
@@ -105,17 +105,17 @@ main_job() {
 
     call $AUTH/ValidateToken "{\"api_key\": \"$API_KEY\", \"token\": \"${token%????}AAAA\"}"
     is "validate a forgery: status" "$(field status)" TOKEN_STATUS_SIGNATURE_INVALID
-    is "validate a forgery: error_code" "$(field errorCode)" 43
+    is "validate a forgery: error_code" "$(field error_code)" 43
     is "validate a forgery: nothing in it is believed" "$(field info)" None
 
     call $AUTH/RefreshToken "{\"refresh_token\": \"$first\"}"
     is "refresh: outcome" "$(field outcome)" REFRESH_OUTCOME_ROTATED
-    second=$(field refreshToken)
+    second=$(field refresh_token)
     is "refresh: the refresh token changed" "$([ "$second" != "$first" ] && echo yes)" yes
 
     call $AUTH/RefreshToken "{\"refresh_token\": \"$first\"}"
     is "replay: outcome" "$(field outcome)" REFRESH_OUTCOME_REPLAYED
-    is "replay: the same successor" "$(field refreshToken)" "$second"
+    is "replay: the same successor" "$(field refresh_token)" "$second"
 
     call $AUTH/RefreshToken "{\"refresh_token\": \"$second\"}"
     is "the session lives on" "$(field outcome)" REFRESH_OUTCOME_ROTATED
@@ -131,10 +131,10 @@ mistakes() {
 
     call $AUTH/IssueToken "{\"api_key\": \"$API_KEY\"}"
     refused "no subject" 3 INVALID_REQUEST
-    has "no subject: names the field" "$(detail BadRequest fieldViolations.0.field)" subject
+    has "no subject: names the field" "$(detail BadRequest field_violations.0.field)" subject
     call $AUTH/IssueToken "{\"api_key\": \"$API_KEY\", \"user\": {\"name\": \"Sara\"}}"
     refused "no user id" 3 INVALID_REQUEST
-    is "no user id: names the field" "$(detail BadRequest fieldViolations.0.field)" user.id
+    is "no user id: names the field" "$(detail BadRequest field_violations.0.field)" user.id
 
     call $AUTH/IssueToken '{"api_key": "no-such-app", "user": {"id": "sara"}}'
     refused "unknown app" 5 APP_NOT_FOUND
@@ -148,7 +148,7 @@ mistakes() {
 expired_token() {
     local app token
     call $ADMIN/CreateApp '{"settings": {"clock_skew": "0s"}}'
-    app=$(field app.apiKey)
+    app=$(field app.api_key)
     is "an app is made" "$([ -n "$app" ] && echo yes)" yes
     call $AUTH/IssueToken "{\"api_key\": \"$app\", \"user\": {\"id\": \"sara\"}, \"ttl\": \"1s\"}"
     token=$(field token)
@@ -158,7 +158,7 @@ expired_token() {
         sleep 0.25
     done
     is "expired token: status" "$(field status)" TOKEN_STATUS_EXPIRED
-    is "expired token: error_code" "$(field errorCode)" 40
+    is "expired token: error_code" "$(field error_code)" 40
     is "expired token: not active" "$(field active)" False
     is "expired token: still says whose it was" "$(field info.user.id)" sara
     has "expired token: a message to show" "$(field message)" expired
@@ -166,7 +166,7 @@ expired_token() {
 
 leave() {
     issue_sara
-    field refreshToken >"$1"
+    field refresh_token >"$1"
     is "a session is left open" "$([ -s "$1" ] && echo yes)" yes
 }
 
