@@ -3,3 +3,7 @@
 Owns transactions, durability and the order of revisions. Must not know policy, the wire or cryptography: it keeps
 sealed bytes and digests, and judges nothing beyond what one statement's condition says.
 """
+
+from authsvc.storage.opening import open_store
+
+__all__ = ["open_store"]

@@ -1,0 +1,88 @@
+"""Records as JSON text, driven by their own annotations. Shared by all backends.
+
+Strict: a name that is missing takes the record's default (a field added later); an unknown name, or a value of another
+type, is refused, because another version wrote it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, fields
+from typing import Any, get_type_hints
+
+from authsvc.storage.errors import StoredDataInvalid
+from authsvc.storage.jsonform import exactly, form_of
+
+
+class FieldsCodec:
+    """Chosen fields of a record type as one JSON object.
+
+    ``sparse`` leaves out fields that have their default: for records whose defaults mean "not set" and never change.
+    Settings are not sparse: what an operator was given stays when a default changes.
+    """
+
+    def __init__(self, record: type, names: Iterable[str] | None = None, *, sparse: bool = False) -> None:
+        hints = get_type_hints(record)
+        chosen = [field for field in fields(record) if names is None or field.name in names]
+        self._name = record.__name__.strip("_")
+        self._forms = {field.name: form_of(hints[field.name]) for field in chosen}
+        defaults = {field.name: field.default for field in chosen if field.default is not MISSING}
+        self._required = self._forms.keys() - defaults.keys()
+        self._omitted: Mapping[str, object] = defaults if sparse else {}
+
+    def encode(self, record: object) -> str:
+        """The JSON text of a record's fields; ASCII, so that any engine keeps it unchanged."""
+        return _ENCODER.encode(self._plain(record))
+
+    def encode_all(self, records: Iterable[object]) -> str:
+        """A JSON array of records."""
+        return _ENCODER.encode([self._plain(record) for record in records])
+
+    def decode(self, text: str) -> dict[str, Any]:
+        """The fields in a JSON object by name, as the record's constructor takes them."""
+        return self._fields(self._load(text))
+
+    def decode_all(self, text: str) -> list[dict[str, Any]]:
+        """The fields of each record in a JSON array."""
+        return [self._fields(stored) for stored in exactly(list)(self._load(text))]
+
+    def _plain(self, record: object) -> dict[str, Any]:
+        values = {name: getattr(record, name) for name in self._forms}
+        return {name: self._forms[name].into(value) for name, value in values.items() if self._is_worth(name, value)}
+
+    def _is_worth(self, name: str, value: object) -> bool:
+        return name not in self._omitted or value != self._omitted[name]
+
+    def _load(self, text: str) -> Any:
+        try:
+            return json.loads(text)
+        except ValueError as fault:
+            raise StoredDataInvalid(f"a stored {self._name} is not JSON") from fault
+
+    def _fields(self, stored: object) -> dict[str, Any]:
+        if not isinstance(stored, dict):
+            raise StoredDataInvalid(f"a stored {self._name} is not a JSON object")
+        found = {name: self._back(name, value) for name, value in stored.items()}
+        if absent := self._required - found.keys():
+            raise StoredDataInvalid(f"a stored {self._name} lacks {', '.join(sorted(absent))}")
+        return found
+
+    def _back(self, name: str, value: object) -> object:
+        form = self._forms.get(name)
+        if form is None:
+            raise StoredDataInvalid(f"a stored {self._name} has the unknown name {name!r}: a newer version wrote it")
+        try:
+            return form.back(value)
+        except (TypeError, ValueError) as fault:
+            raise StoredDataInvalid(f"a stored {self._name} holds under {name!r} what is no such value") from fault
+
+
+def _inner(value: object) -> object:
+    if isinstance(value, Mapping):  # read-only views and the like, at any depth
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+# NaN would not come back as what it was.
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=_inner)

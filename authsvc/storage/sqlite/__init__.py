@@ -1,0 +1,10 @@
+"""The embedded backend: SQLite through apsw, which brings its own, repaired library. The only importer of apsw.
+
+Owns one file and its neighbours (write-ahead log, shared memory, lock). One writer thread commits in groups; a few
+reader connections see whole commits only. Must not know what the records mean.
+"""
+
+from authsvc.storage.sqlite.opening import open_sqlite
+from authsvc.storage.sqlite.store import SqliteStore
+
+__all__ = ["SqliteStore", "open_sqlite"]

@@ -1,0 +1,96 @@
+"""Connections to the database: how they are opened, and the one way statements are run on them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+Row = tuple[Any, ...]
+Values = Sequence[Any] | Mapping[str, Any]
+
+_PRAGMAS = (
+    "PRAGMA synchronous = FULL",  # a commit is on the disk before anyone hears of it
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA mmap_size = 0",  # with a memory map an I/O error would be a signal that ends the process
+    "PRAGMA temp_store = MEMORY",  # nothing of ours in files elsewhere
+    "PRAGMA cell_size_check = ON",
+    "PRAGMA journal_size_limit = 67108864",  # what a burst made of the write-ahead log is given back
+)
+
+_CONFIG = (
+    (apsw.SQLITE_DBCONFIG_DEFENSIVE, 1),  # no statement may write to the schema's own tables
+    (apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0),
+    (apsw.SQLITE_DBCONFIG_DQS_DML, 0),  # a misspelt column in double quotes is an error, not a text
+    (apsw.SQLITE_DBCONFIG_DQS_DDL, 0),
+)
+
+
+def fetch(connection: apsw.Connection, statement: str, values: Values = ()) -> list[Row]:
+    """Run one statement to its end: apsw stops at the first row until it is asked for the rest."""
+    return connection.execute(statement, values).fetchall()
+
+
+def fetch_one(connection: apsw.Connection, statement: str, values: Values = ()) -> Row | None:
+    """The first row, or None."""
+    rows = fetch(connection, statement, values)
+    return rows[0] if rows else None
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where the database is and how connections to it behave.
+
+    ``busy_timeout`` bounds the wait for another process's lock; ``vfs`` names a registered file system of SQLite.
+    """
+
+    path: Path
+    busy_timeout: timedelta
+    vfs: str | None = None
+
+    def connect(self, *, query_only: bool = False) -> apsw.Connection:
+        """Open a connection; may raise any of ``ENGINE_FAULTS``."""
+        connection = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=self.vfs)
+        try:
+            self._settle(connection)
+            fetch(connection, f"PRAGMA query_only = {int(query_only)}")
+        except BaseException:
+            connection.close(True)
+            raise
+        return connection
+
+    def _settle(self, connection: apsw.Connection) -> None:
+        connection.set_busy_timeout(self.busy_timeout // timedelta(milliseconds=1))
+        for option, value in _CONFIG:
+            connection.config(option, value)
+        for pragma in _PRAGMAS:
+            fetch(connection, pragma)
+
+
+class Slot:
+    """Room for one connection, which is opened when it is needed and given up after a fault.
+
+    Not for two threads at once.
+    """
+
+    def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
+        self._connect = connect
+        self._connection: apsw.Connection | None = None
+
+    def connection(self) -> apsw.Connection:
+        """The open connection; may raise any of ``ENGINE_FAULTS``."""
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
+
+    def discard(self) -> None:
+        """Close the connection, and with it whatever transaction it was in; the next use opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(apsw.Error):
+                connection.close(True)

@@ -1,0 +1,52 @@
+"""From a path to a store: files, lock, schema, connections, in this order."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from authsvc.clock import Clock, Randomness
+from authsvc.storage.migrate import shipped
+from authsvc.storage.sqlite.connection import Database
+from authsvc.storage.sqlite.faults import ENGINE_FAULTS, unavailable
+from authsvc.storage.sqlite.files import prepare
+from authsvc.storage.sqlite.lock import ExclusiveLock
+from authsvc.storage.sqlite.schema import bring_up
+from authsvc.storage.sqlite.store import SqliteStore
+
+BUSY_TIMEOUT: Final = timedelta(seconds=2)
+"""How long to wait for another process's lock: less than a call's usual deadline, so that the caller hears why."""
+
+
+def open_sqlite(
+    path: Path,
+    *,
+    clock: Clock,
+    randomness: Randomness,
+    exclusive: bool,
+    busy_timeout: timedelta = BUSY_TIMEOUT,
+    vfs: str | None = None,
+) -> SqliteStore:
+    """Open the database at ``path``, making and migrating it as needed.
+
+    ``exclusive``: refuse (``StoreInUse``) while another exclusive opener lives. ``vfs`` names a file system registered
+    with SQLite. Raises ``StoreRefused``, ``Unavailable``, and ``OSError`` where the files cannot be made.
+    """
+    database = Database(path.absolute(), busy_timeout, vfs)
+    prepare(database.path)
+    with contextlib.ExitStack() as undo:
+        lock = undo.enter_context(contextlib.closing(ExclusiveLock(database.path))) if exclusive else None
+        epoch = _bring_up(database, clock, randomness)
+        store = SqliteStore(database, clock=clock, epoch=epoch, lock=lock)
+        undo.pop_all()
+    return store
+
+
+def _bring_up(database: Database, clock: Clock, randomness: Randomness) -> int:
+    try:
+        with contextlib.closing(database.connect()) as connection:
+            return bring_up(connection, shipped("sqlite"), clock=clock, randomness=randomness)
+    except ENGINE_FAULTS as fault:
+        raise unavailable(fault) from fault

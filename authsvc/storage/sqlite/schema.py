@@ -1,0 +1,102 @@
+"""Bringing a database file to the schema this program knows: the journal's kind, the migrations, the store's own row.
+
+Any number of processes may do this to one new file at the same time: each step is taken by one and found done by the
+rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import apsw
+
+from authsvc.clock import Clock, Randomness, to_microseconds
+from authsvc.storage.migrate import Applied, Migration, missing
+from authsvc.storage.sqlite.connection import fetch
+
+_ATTEMPTS: Final = 10
+
+_REMEMBER = """
+CREATE TABLE IF NOT EXISTS migrations (
+    number     INTEGER NOT NULL PRIMARY KEY,
+    name       TEXT NOT NULL,
+    sha256     TEXT NOT NULL,
+    applied_at INTEGER NOT NULL
+) STRICT"""
+
+
+def bring_up(
+    connection: apsw.Connection, migrations: Sequence[Migration], *, clock: Clock, randomness: Randomness
+) -> int:
+    """Make the database ready for use; returns the store's epoch.
+
+    Raises ``SchemaTooNew`` and ``MigrationChanged`` before anything is changed, and any of ``ENGINE_FAULTS``.
+    """
+    missing(migrations, _applied(connection))
+    _use_write_ahead_log(connection)
+    while _apply_next(connection, migrations, clock):
+        pass
+    return _introduce(connection, randomness)
+
+
+def _use_write_ahead_log(connection: apsw.Connection) -> None:
+    for attempt in range(_ATTEMPTS):
+        try:
+            fetch(connection, "PRAGMA journal_mode = WAL")
+        except apsw.BusyError:  # two that switch at once refuse each other without waiting
+            if attempt == _ATTEMPTS - 1:
+                raise
+            fetch(connection, "BEGIN IMMEDIATE")  # this one waits for the other
+            fetch(connection, "COMMIT")
+        else:
+            return
+
+
+def _apply_next(connection: apsw.Connection, migrations: Sequence[Migration], clock: Clock) -> bool:
+    """Apply the first migration that is missing, in a transaction of its own; False when there is none."""
+    if not missing(migrations, _applied(connection)):
+        return False
+    with _writing(connection):
+        fetch(connection, _REMEMBER)
+        due = missing(migrations, _applied(connection))  # again: another process may have been here meanwhile
+        if due:
+            _apply(connection, due[0], clock)
+    return True
+
+
+@contextmanager
+def _writing(connection: apsw.Connection) -> Iterator[None]:
+    fetch(connection, "BEGIN IMMEDIATE")
+    try:
+        yield
+        fetch(connection, "COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            fetch(connection, "ROLLBACK")
+        raise
+
+
+def _apply(connection: apsw.Connection, migration: Migration, clock: Clock) -> None:
+    fetch(connection, migration.sql)
+    fetch(
+        connection,
+        "INSERT INTO migrations (number, name, sha256, applied_at) VALUES (?, ?, ?, ?)",
+        (migration.number, migration.name, migration.sha256, to_microseconds(clock())),
+    )
+
+
+def _applied(connection: apsw.Connection) -> Sequence[Applied]:
+    if not fetch(connection, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'"):
+        return ()
+    return [Applied(*row) for row in fetch(connection, "SELECT number, name, sha256 FROM migrations ORDER BY number")]
+
+
+def _introduce(connection: apsw.Connection, randomness: Randomness) -> int:
+    """Give a new store its identity; returns the epoch it has."""
+    statement = "INSERT INTO meta (one, epoch, store_id) VALUES (1, 1, ?) ON CONFLICT DO NOTHING"
+    if not fetch(connection, "SELECT 1 FROM meta"):
+        fetch(connection, statement, (randomness(16),))
+    ((epoch,),) = fetch(connection, "SELECT epoch FROM meta")
+    return int(epoch)

@@ -1,0 +1,103 @@
+"""The statements of sessions: each decides and changes at once, so that nothing comes between.
+
+The store's present for a session is the clock's, never before ``rotated_at``: a clock that goes backwards revives
+nothing. A session has expired when its moment is not after that present.
+"""
+
+# ruff: noqa: S608 - statements are put together from constants; values are always bound
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import apsw
+
+from authsvc.clock import from_microseconds, to_microseconds
+from authsvc.errors import NotFound, Reason
+from authsvc.model import ApiKey, AuditEvent, Revision, SessionId, SessionRevoked
+from authsvc.storage.sqlite.apps import is_there
+from authsvc.storage.sqlite.connection import Row, fetch, fetch_one
+from authsvc.storage.sqlite.session_rows import COLUMNS
+from authsvc.storage.sqlite.transaction import Transaction
+
+_OPEN = f"""
+INSERT INTO sessions ({COLUMNS}) VALUES (
+    :id, :api_key, :kind, :user_id, :claims, :profile, :access_ttl, :generation, :rotated_at, :request_id_hash,
+    (SELECT revision FROM feed_head), :created_at, :idle_expires_at, :absolute_expires_at, :revoked_at, :revoke_reason,
+    :caller, :opened_public
+) ON CONFLICT (id) DO NOTHING RETURNING {COLUMNS}"""
+
+# Created before a watermark of its user, or of its whole app (user_id ''). A time that is not set compares as unknown.
+_COVERED = """EXISTS (
+    SELECT 1 FROM watermarks
+    WHERE watermarks.api_key = sessions.api_key AND watermarks.user_id IN ('', sessions.user_id)
+        AND (sessions.created_revision < watermarks.sessions_revision
+            OR sessions.created_at < watermarks.sessions_created_before)
+)"""
+
+_READ = f"SELECT {COLUMNS} FROM sessions WHERE id = ?"
+
+_STATE = f"SELECT {COLUMNS}, {_COVERED} FROM sessions WHERE id = ?"
+
+_TURN = f"""
+UPDATE sessions SET
+    generation = generation + 1,
+    rotated_at = max(:now, rotated_at),
+    request_id_hash = :request_id_hash,
+    idle_expires_at = min(max(:now, rotated_at) + :idle_ttl, absolute_expires_at)
+WHERE id = :id AND generation = :generation AND revoked_at IS NULL
+    AND idle_expires_at > max(:now, rotated_at) AND absolute_expires_at > max(:now, rotated_at)
+    AND NOT {_COVERED}
+RETURNING {COLUMNS}"""
+
+_LIVE = "SELECT api_key, absolute_expires_at FROM sessions WHERE id = ? AND revoked_at IS NULL"
+
+_REVOKE = """
+UPDATE sessions SET revoked_at = max(?, rotated_at), revoke_reason = ?, revoked_revision = ?
+WHERE id = ?"""
+
+_REVOKED = """
+SELECT api_key, id, absolute_expires_at, revoked_revision FROM sessions
+WHERE revoked_at IS NOT NULL AND absolute_expires_at > ? ORDER BY id"""
+
+
+def open_session(transaction: Transaction, row: Mapping[str, object]) -> Row:
+    """See ``Store.open_session``; takes and returns columns, so that callers do the conversions, not the writer."""
+    if not is_there(transaction.connection, ApiKey(str(row["api_key"]))):
+        raise NotFound(Reason.APP_NOT_FOUND)
+    kept = transaction.fetch_one(_OPEN, row)
+    if kept is None:
+        (kept,) = transaction.fetch(_READ, (row["id"],))
+    return kept
+
+
+def read_session(connection: apsw.Connection, session_id: SessionId) -> tuple[Row, bool] | None:
+    """The columns of a session, and whether a watermark covers it."""
+    row = fetch_one(connection, _STATE, (session_id,))
+    return None if row is None else (row[:-1], bool(row[-1]))
+
+
+def turn_session(transaction: Transaction, turn: Mapping[str, object]) -> Row | None:
+    """See ``Store.turn_session``."""
+    return transaction.fetch_one(_TURN, {**turn, "now": to_microseconds(transaction.clock())})
+
+
+def revoke_session(transaction: Transaction, session_id: SessionId, reason: str, audit: AuditEvent) -> bool:
+    """See ``Store.revoke_session``."""
+    live = transaction.fetch_one(_LIVE, (session_id,))
+    if live is None:
+        return False
+    api_key, absolute_expires_at = live
+    revision = transaction.next_revision()
+    transaction.fetch(_REVOKE, (to_microseconds(transaction.clock()), reason, revision, session_id))
+    ended = SessionRevoked(ApiKey(api_key), session_id, from_microseconds(absolute_expires_at), revision)
+    transaction.publish(revision, (ended,), audit)
+    return True
+
+
+def read_revoked(connection: apsw.Connection, now: int) -> tuple[SessionRevoked, ...]:
+    """The sessions that were ended and would still live, by id."""
+    return tuple(
+        SessionRevoked(ApiKey(api_key), SessionId(session_id), from_microseconds(until), Revision(revision))
+        for api_key, session_id, until, revision in fetch(connection, _REVOKED, (now,))
+    )

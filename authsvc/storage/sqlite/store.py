@@ -1,0 +1,165 @@
+"""The embedded store: each method of the contract on the writer or on a reader."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from authsvc.clock import Clock, Deadline, to_microseconds
+from authsvc.model import (
+    AccountId,
+    ApiKey,
+    App,
+    AuditEvent,
+    KeyRecord,
+    Revision,
+    ServiceAccount,
+    Session,
+    SessionId,
+    UserId,
+)
+from authsvc.storage.base import Listener, SealedSecret, SessionState, TrustState
+from authsvc.storage.sqlite import accounts, apps, secrets, session_rows, sessions, trust, watermarks
+from authsvc.storage.sqlite.connection import Database, Slot, fetch
+from authsvc.storage.sqlite.lock import ExclusiveLock
+from authsvc.storage.sqlite.moments import lifetime_microseconds
+from authsvc.storage.sqlite.readers import Readers
+from authsvc.storage.sqlite.writer import Writer
+
+
+class SqliteStore:
+    """The contract ``authsvc.storage.base.Store`` on one SQLite file. Made by ``open_sqlite``."""
+
+    def __init__(self, database: Database, *, clock: Clock, epoch: int, lock: ExclusiveLock | None) -> None:
+        self._clock = clock
+        self._epoch = epoch
+        self._lock = lock
+        self._closing = threading.Lock()
+        self._closed = False
+        self._readers = Readers(lambda: database.connect(query_only=True))
+        self._writer = Writer(Slot(database.connect), clock)
+
+    @property
+    def epoch(self) -> int:
+        return self._epoch
+
+    def listen(self, listener: Listener) -> None:
+        self._writer.listen(listener)
+
+    def ping(self, *, deadline: Deadline | None = None) -> None:
+        self._readers.read(lambda connection: fetch(connection, "SELECT 1 FROM meta"), deadline=deadline)
+        self._writer.run(
+            # A row that is really written: an empty transaction would succeed on a full disk.
+            lambda transaction: transaction.fetch(
+                "UPDATE meta SET probed_at = max(?, probed_at + 1)", (to_microseconds(transaction.clock()),)
+            ),
+            deadline=deadline,
+        )
+
+    def close(self) -> None:
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._writer.close()
+                self._readers.close()
+                if self._lock is not None:
+                    self._lock.close()
+
+    def trust_state(self) -> TrustState:
+        now = self._clock()
+        return self._readers.read_at_one_instant(lambda connection: trust.read_trust_state(connection, now))
+
+    def secrets(self, purpose: str) -> tuple[SealedSecret, ...]:
+        return self._readers.read(lambda connection: secrets.read_secrets(connection, purpose))
+
+    def add_secret(self, secret: SealedSecret) -> SealedSecret:
+        return self._writer.run(lambda transaction: secrets.add_secret(transaction, secret))
+
+    def create_app(self, app: App, key: KeyRecord, audit: AuditEvent, *, deadline: Deadline | None = None) -> App:
+        return self._writer.run(lambda transaction: apps.create_app(transaction, app, key, audit), deadline=deadline)
+
+    def edit_app(
+        self, api_key: ApiKey, edit: Callable[[App], App], audit: AuditEvent, *, deadline: Deadline | None = None
+    ) -> App:
+        return self._writer.run(lambda transaction: apps.edit_app(transaction, api_key, edit, audit), deadline=deadline)
+
+    def create_account(
+        self,
+        account: ServiceAccount,
+        audit: AuditEvent,
+        *,
+        only_if_none: bool = False,
+        deadline: Deadline | None = None,
+    ) -> ServiceAccount:
+        return self._writer.run(
+            lambda transaction: accounts.create_account(transaction, account, audit, only_if_none=only_if_none),
+            deadline=deadline,
+        )
+
+    def edit_account(
+        self,
+        account_id: AccountId,
+        edit: Callable[[ServiceAccount], ServiceAccount],
+        audit: AuditEvent,
+        *,
+        deadline: Deadline | None = None,
+    ) -> ServiceAccount:
+        return self._writer.run(
+            lambda transaction: accounts.edit_account(transaction, account_id, edit, audit), deadline=deadline
+        )
+
+    def open_session(self, session: Session, *, deadline: Deadline | None = None) -> Session:
+        row = session_rows.to_row(session)
+        kept = self._writer.run(lambda transaction: sessions.open_session(transaction, row), deadline=deadline)
+        return session_rows.from_row(kept)
+
+    def session_state(self, session_id: SessionId, *, deadline: Deadline | None = None) -> SessionState | None:
+        found = self._readers.read(lambda connection: sessions.read_session(connection, session_id), deadline=deadline)
+        if found is None:
+            return None
+        row, covered = found
+        session = session_rows.from_row(row)
+        return SessionState(session, covered, max(self._clock(), session.rotated_at))
+
+    def turn_session(
+        self,
+        session_id: SessionId,
+        generation: int,
+        *,
+        request_id_hash: bytes,
+        idle_ttl: timedelta,
+        deadline: Deadline | None = None,
+    ) -> Session | None:
+        turn = {
+            "id": session_id,
+            "generation": generation,
+            "request_id_hash": request_id_hash,
+            "idle_ttl": lifetime_microseconds(idle_ttl),
+        }
+        turned = self._writer.run(lambda transaction: sessions.turn_session(transaction, turn), deadline=deadline)
+        return None if turned is None else session_rows.from_row(turned)
+
+    def revoke_session(
+        self, session_id: SessionId, reason: str, audit: AuditEvent, *, deadline: Deadline | None = None
+    ) -> bool:
+        return self._writer.run(
+            lambda transaction: sessions.revoke_session(transaction, session_id, reason, audit), deadline=deadline
+        )
+
+    def raise_watermark(
+        self,
+        api_key: ApiKey,
+        user_id: UserId | None,
+        audit: AuditEvent,
+        *,
+        issued_before: datetime | None = None,
+        deadline: Deadline | None = None,
+    ) -> Revision:
+        return self._writer.run(
+            lambda transaction: watermarks.raise_watermark(transaction, api_key, user_id, audit, issued_before),
+            deadline=deadline,
+        )
+
+    def counts(self) -> Mapping[str, int]:
+        return self._readers.read_at_one_instant(trust.read_counts)
