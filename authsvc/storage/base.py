@@ -126,8 +126,8 @@ class Store(Protocol):
         """Replace an app by what ``edit`` makes of it, under one new revision and ``version + 1``.
 
         ``edit`` sees the stored app, no other edit comes between, and what it raises passes through with nothing
-        changed. It may be called again after a conflict. Must raise ``NotFound`` (APP_NOT_FOUND). ``updated_at`` is
-        set by the store's clock.
+        changed. It may be called again after a conflict, and must not rename the app. Must raise ``NotFound``
+        (APP_NOT_FOUND). ``updated_at`` is set by the store's clock.
         """
 
     # -- service accounts ----------------------------------------------------------------------
@@ -166,7 +166,8 @@ class Store(Protocol):
         """Keep a new session unless one with its id is there; must return the one that is kept, unchanged.
 
         ``created_revision`` is set by the store to the feed's revision inside the same transaction. No revision is
-        spent: sessions that begin or rotate write nothing to the feed.
+        spent: sessions that begin or rotate write nothing to the feed. Must raise ``NotFound`` (APP_NOT_FOUND) when the
+        session's app is not there.
         """
 
     def session_state(self, session_id: SessionId, *, deadline: Deadline | None = None) -> SessionState | None:
@@ -187,7 +188,7 @@ class Store(Protocol):
         and not expired by the store's clock; otherwise returns None and changes nothing. Of callers that present the
         same generation at the same time, exactly one must get a session back. Sets ``rotated_at`` to the store's
         clock (never before the old value), ``request_id_hash``, and ``idle_expires_at`` to ``rotated_at + idle_ttl``
-        but not past ``absolute_expires_at``.
+        but not past ``absolute_expires_at``. A moment of expiry has passed when it is not after the store's clock.
         """
 
     def revoke_session(
@@ -196,7 +197,7 @@ class Store(Protocol):
         """End a session with its audit row and its feed row in one transaction.
 
         True when this call ended it; False, with nothing changed and nothing audited, when it was revoked already or
-        is not there. ``generation`` and ``rotated_at`` stay as they were.
+        is not there. ``generation`` and ``rotated_at`` stay as they were, and ``revoked_at`` is never before the latter.
         """
 
     def raise_watermark(
@@ -212,7 +213,7 @@ class Store(Protocol):
 
         Without ``issued_before``: everything up to now, that is ``tokens_revision`` and ``sessions_revision`` become R
         and ``tokens_revoked_at`` the store's clock. With it: only the two times move. No part ever shrinks, whatever
-        order the calls arrive in.
+        order the calls arrive in. Must raise ``NotFound`` (APP_NOT_FOUND) when the app is not there.
         """
 
     # -- reading the log of changes --------------------------------------------------------------

@@ -27,9 +27,8 @@ class FieldsCodec:
         chosen = [field for field in fields(record) if names is None or field.name in names]
         self._name = record.__name__.strip("_")
         self._forms = {field.name: form_of(hints[field.name]) for field in chosen}
-        defaults = {field.name: field.default for field in chosen if field.default is not MISSING}
-        self._required = self._forms.keys() - defaults.keys()
-        self._omitted: Mapping[str, object] = defaults if sparse else {}
+        self._defaults = {field.name: field.default for field in chosen if field.default is not MISSING}
+        self._omitted: Mapping[str, object] = self._defaults if sparse else {}
 
     def encode(self, record: object) -> str:
         """The JSON text of a record's fields; ASCII, so that any engine keeps it unchanged."""
@@ -40,11 +39,11 @@ class FieldsCodec:
         return _ENCODER.encode([self._plain(record) for record in records])
 
     def decode(self, text: str) -> dict[str, Any]:
-        """The fields in a JSON object by name, as the record's constructor takes them."""
+        """All fields by name, as the record's constructor takes them."""
         return self._fields(self._load(text))
 
     def decode_all(self, text: str) -> list[dict[str, Any]]:
-        """The fields of each record in a JSON array."""
+        """The same for each record in a JSON array."""
         return [self._fields(stored) for stored in exactly(list)(self._load(text))]
 
     def _plain(self, record: object) -> dict[str, Any]:
@@ -63,19 +62,19 @@ class FieldsCodec:
     def _fields(self, stored: object) -> dict[str, Any]:
         if not isinstance(stored, dict):
             raise StoredDataInvalid(f"a stored {self._name} is not a JSON object")
-        found = {name: self._back(name, value) for name, value in stored.items()}
-        if absent := self._required - found.keys():
+        found = dict(self._defaults)
+        for name, value in stored.items():
+            try:
+                found[name] = self._forms[name].back(value)
+            except KeyError:
+                raise StoredDataInvalid(
+                    f"a stored {self._name} has the unknown name {name!r}: a newer version wrote it"
+                ) from None
+            except (TypeError, ValueError) as fault:
+                raise StoredDataInvalid(f"a stored {self._name} has no such value for {name!r}") from fault
+        if absent := self._forms.keys() - found.keys():
             raise StoredDataInvalid(f"a stored {self._name} lacks {', '.join(sorted(absent))}")
         return found
-
-    def _back(self, name: str, value: object) -> object:
-        form = self._forms.get(name)
-        if form is None:
-            raise StoredDataInvalid(f"a stored {self._name} has the unknown name {name!r}: a newer version wrote it")
-        try:
-            return form.back(value)
-        except (TypeError, ValueError) as fault:
-            raise StoredDataInvalid(f"a stored {self._name} holds under {name!r} what is no such value") from fault
 
 
 def _inner(value: object) -> object:

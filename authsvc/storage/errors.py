@@ -19,6 +19,10 @@ class StoreInUse(StoreRefused):
     """Another process holds the store for itself."""
 
 
+class NotAStore(StoreRefused):
+    """Something else is where the store should be."""
+
+
 class SchemaTooNew(StoreRefused):
     """The store was migrated by a newer version of the service."""
 

@@ -79,10 +79,10 @@ def claims_text(session: Session) -> str:
 
 def claims_from(user_id: UserId, text: str) -> dict[str, Any]:
     """``user``, ``scope``, ``audience`` and ``custom_claims`` of a session; raises ``StoredDataInvalid``."""
-    found = _Claims(**_CLAIMS.decode(text))
+    found = _CLAIMS.decode(text)
     return {
-        "user": User(user_id, found.role, found.name, found.image, found.custom),
-        "scope": TokenScope(found.call_cids, found.channel_cids),
-        "audience": found.audience,
-        "custom_claims": found.custom_claims or {},
+        "user": User(user_id, found["role"], found["name"], found["image"], found["custom"]),
+        "scope": TokenScope(found["call_cids"], found["channel_cids"]),
+        "audience": found["audience"],
+        "custom_claims": found["custom_claims"] or {},
     }

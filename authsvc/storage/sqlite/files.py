@@ -6,7 +6,10 @@ SQLite gives the write-ahead log and the shared memory the mode of the database,
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
+
+from authsvc.storage.errors import NotAStore
 
 _PRIVATE_FILE = 0o600
 _PRIVATE_DIRECTORY = 0o700
@@ -15,7 +18,10 @@ _BESIDE = ("", "-wal", "-shm")
 
 
 def prepare(path: Path) -> None:
-    """Make the database's directory and an empty file where they are missing, and shut others out of the files."""
+    """Make the database's directory and an empty file where they are missing, and shut others out of the files.
+
+    Raises ``NotAStore`` where the path is no file, and ``OSError``.
+    """
     _make_directory(path.parent)
     _make_file(path)
     for suffix in _BESIDE:
@@ -60,7 +66,10 @@ def _sync_directory(path: Path) -> None:
 
 def _shut_out_others(path: Path) -> None:
     try:
-        if path.stat().st_mode & _NOT_THE_OWNER:
-            path.chmod(_PRIVATE_FILE)
+        mode = path.stat().st_mode
     except FileNotFoundError:
         return
+    if not stat.S_ISREG(mode):
+        raise NotAStore(f"{path} is not a file")
+    if mode & _NOT_THE_OWNER:
+        path.chmod(_PRIVATE_FILE)

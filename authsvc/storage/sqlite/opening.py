@@ -7,7 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+import apsw
+
 from authsvc.clock import Clock, Randomness
+from authsvc.storage.errors import NotAStore
 from authsvc.storage.migrate import shipped
 from authsvc.storage.sqlite.connection import Database
 from authsvc.storage.sqlite.faults import ENGINE_FAULTS, unavailable
@@ -48,5 +51,7 @@ def _bring_up(database: Database, clock: Clock, randomness: Randomness) -> int:
     try:
         with contextlib.closing(database.connect()) as connection:
             return bring_up(connection, shipped("sqlite"), clock=clock, randomness=randomness)
+    except apsw.NotADBError:
+        raise NotAStore(f"{database.path} is not a database") from None
     except ENGINE_FAULTS as fault:
         raise unavailable(fault) from fault

@@ -13,6 +13,7 @@ from typing import Final
 import apsw
 
 from authsvc.clock import Clock, Randomness, to_microseconds
+from authsvc.storage.errors import NotAStore
 from authsvc.storage.migrate import Applied, Migration, missing
 from authsvc.storage.sqlite.connection import fetch
 
@@ -32,7 +33,8 @@ def bring_up(
 ) -> int:
     """Make the database ready for use; returns the store's epoch.
 
-    Raises ``SchemaTooNew`` and ``MigrationChanged`` before anything is changed, and any of ``ENGINE_FAULTS``.
+    Raises ``NotAStore``, ``SchemaTooNew`` and ``MigrationChanged`` before anything is changed, and any of
+    ``ENGINE_FAULTS``.
     """
     missing(migrations, _applied(connection))
     _use_write_ahead_log(connection)
@@ -88,8 +90,11 @@ def _apply(connection: apsw.Connection, migration: Migration, clock: Clock) -> N
 
 
 def _applied(connection: apsw.Connection) -> Sequence[Applied]:
-    if not fetch(connection, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'"):
+    tables = {name for (name,) in fetch(connection, "SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    if not tables:
         return ()
+    if "migrations" not in tables:
+        raise NotAStore("the file is a database of something else")
     return [Applied(*row) for row in fetch(connection, "SELECT number, name, sha256 FROM migrations ORDER BY number")]
 
 

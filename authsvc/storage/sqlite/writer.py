@@ -41,6 +41,10 @@ class Writer:
         """Tell ``listener`` of commits from the next one on."""
         self._listener = listener
 
+    def backlog(self) -> int:
+        """How many units wait to be begun, about."""
+        return self._waiting.qsize()
+
     def run(self, work: Callable[[Transaction], T], *, deadline: Deadline | None = None) -> T:
         """Do the work in a transaction and return what it returned, once that is durable.
 
