@@ -47,6 +47,7 @@ class Reason(StrEnum):
     DEADLINE_TOO_SHORT = "DEADLINE_TOO_SHORT"
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
     METHOD_UNKNOWN = "METHOD_UNKNOWN"
+    SERVICE_UNKNOWN = "SERVICE_UNKNOWN"
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
     STALE = "STALE"
     DRAINING = "DRAINING"
@@ -74,7 +75,7 @@ TEXTS: Mapping[Reason, str] = MappingProxyType(
         Reason.TOKEN_TOO_LARGE: "the token would be longer than 4096 bytes; send less custom data or a smaller scope",
         Reason.REFRESH_TOKEN_INVALID: "the refresh token is not one of ours",
         Reason.REFRESH_TOKEN_EXPIRED: "the session has expired; the user signs in again",
-        Reason.REFRESH_TOKEN_REUSED: "an earlier refresh token came back: the session is revoked; the user signs in again",
+        Reason.REFRESH_TOKEN_REUSED: "an earlier refresh token came back: the session is revoked; sign in again",
         Reason.SESSION_REVOKED: "the session was revoked; the user signs in again",
         Reason.KEY_NOT_READY: "the app has no key that may sign now",
         Reason.CREDENTIAL_LIMIT: "the service account already has two credentials; revoke one first",
@@ -87,6 +88,7 @@ TEXTS: Mapping[Reason, str] = MappingProxyType(
         Reason.DEADLINE_TOO_SHORT: "less than 10 ms were left of the deadline when the call arrived",
         Reason.DEADLINE_EXCEEDED: "the deadline passed before the work was begun; nothing was changed",
         Reason.METHOD_UNKNOWN: "this service has no such method",
+        Reason.SERVICE_UNKNOWN: "this server has no service with that name",
         Reason.STORE_UNAVAILABLE: "the store cannot be reached; try again later",
         Reason.STALE: "this worker has not seen recent changes; try again later",
         Reason.DRAINING: "this worker is shutting down; another one will answer",

@@ -76,7 +76,9 @@ class Sealer:
         data_key, wrap_nonce, nonce = self.randomness(32), self.randomness(_NONCE), self.randomness(_NONCE)
         bound = place.associated_data
         wrapped = AESGCM(self.kek.secret).encrypt(wrap_nonce, data_key, bound)
-        return b"".join((_VERSION, self.kek.id, wrap_nonce, wrapped, nonce, AESGCM(data_key).encrypt(nonce, secret, bound)))
+        return b"".join(
+            (_VERSION, self.kek.id, wrap_nonce, wrapped, nonce, AESGCM(data_key).encrypt(nonce, secret, bound))
+        )
 
     def open(self, sealed: bytes, place: Place) -> bytes:
         """The secret, when it was sealed under this KEK for this place; raises ``SealBroken`` otherwise."""

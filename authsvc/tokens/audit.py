@@ -1,4 +1,4 @@
-"""The audit lines of issues and refreshes, under the log scope ``audit``: who, for whom, how it ended. Never a token."""
+"""The audit lines of issues and refreshes, under the log scope ``audit``: who, for whom, the end. Never a token."""
 
 from __future__ import annotations
 

@@ -16,10 +16,11 @@ from authsvc.tokens.mint import Grant, Mint, MintedToken
 from authsvc.tokens.opening import open_session
 from authsvc.tokens.refresh_token import RefreshTicket, RefreshTokens
 from authsvc.tokens.requests import AnonymousSubject, ExpiresAt, IssueRequest, NeverExpires
-from authsvc.tokens.rules import NOT_IN_THIS_VERSION, check_audience, check_request_id, check_scope, custom_claims
+from authsvc.tokens.rules import NOT_IN_THIS_VERSION, check_request_id, check_scope, custom_claims
 from authsvc.tokens.subjects import ResolvedSubject, resolve_subject
 from authsvc.trust.access import app_for
 from authsvc.trust.view import AppTrust, TrustView
+from authsvc.verify.identifiers import check_audience
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,13 @@ class Issue:
     """The use case behind ``AuthService.IssueToken``."""
 
     def __init__(
-        self, view: TrustView, store: Store, mint: Mint, refresh_tokens: RefreshTokens, ids: DerivedIds, audit: TokenAudit
+        self,
+        view: TrustView,
+        store: Store,
+        mint: Mint,
+        refresh_tokens: RefreshTokens,
+        ids: DerivedIds,
+        audit: TokenAudit,
     ) -> None:
         self._view = view
         self._store = store
@@ -114,5 +121,3 @@ def _check_combination(request: IssueRequest, *, allow_unscoped_anonymous: bool,
         faults.add("refreshable", "is not possible for an anonymous viewer")
     if isinstance(request.lifetime, ExpiresAt | NeverExpires):
         faults.add("refreshable", "goes with ttl or no lifetime only: each refresh gives a new expiry")
-
-

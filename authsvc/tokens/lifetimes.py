@@ -26,7 +26,8 @@ def expiry(lifetime: Lifetime | None, settings: AppSettings, now: datetime, faul
             ahead = _checked(value, "expires_at", value.seconds - int(now.timestamp()), settings, faults)
             return int(now.timestamp()) + ahead
         case NeverExpires(value):
-            return _never(value, settings, faults)
+            _check_never(value, settings, faults)
+            return None
 
 
 def access_ttl(lifetime: Lifetime | None, settings: AppSettings) -> timedelta:
@@ -48,7 +49,7 @@ def _checked(value: Seconds, field: str, ahead: int, settings: AppSettings, faul
     return 0
 
 
-def _never(value: bool, settings: AppSettings, faults: Faults) -> None:
+def _check_never(value: bool, settings: AppSettings, faults: Faults) -> None:
     if not value:
         faults.add("never_expires", "is present but false: leave it out")
     elif not settings.allow_never_expires:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from authsvc.errors import Faults, Reason
 from authsvc.signing.strict_json import MAX_DEPTH, MAX_MEMBERS
@@ -13,8 +13,6 @@ from authsvc.verify.claims import RESERVED_NAMES
 from authsvc.verify.identifiers import CID_FORM, MAX_CIDS, ROLE_FORM, is_cid, is_role
 
 REQUEST_ID_FORM = "22 to 64 of A-Z a-z 0-9 _ - made from 128 random bits"
-MAX_AUDIENCES = 20
-MAX_AUDIENCE_LENGTH = 256
 
 NOT_IN_THIS_VERSION = "is not supported by this version; leave it out"
 
@@ -55,16 +53,6 @@ def check_scope(scope: ScopeRequest, faults: Faults) -> None:
             check_cid(cid, f"{field}[{index}]", faults)
         if len(set(cids)) != len(cids):
             faults.add(field, "lists a cid twice")
-
-
-def check_audience(audience: Sequence[str], faults: Faults, field: str = "audience") -> None:
-    """An audience list has at most 20 different entries of 1 to 256 characters."""
-    if len(audience) > MAX_AUDIENCES:
-        faults.add(field, f"must have at most {MAX_AUDIENCES} entries")
-    if any(not 0 < len(entry) <= MAX_AUDIENCE_LENGTH for entry in audience):
-        faults.add(field, f"must have entries of 1 to {MAX_AUDIENCE_LENGTH} characters")
-    if len(set(audience)) != len(audience):
-        faults.add(field, "lists an entry twice")
 
 
 def custom_claims(claims: Mapping[str, object] | None, faults: Faults) -> Mapping[str, object]:

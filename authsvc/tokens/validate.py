@@ -5,10 +5,10 @@ from __future__ import annotations
 from authsvc.errors import Faults
 from authsvc.model import Principal
 from authsvc.tokens.requests import ValidateRequest
-from authsvc.tokens.rules import MAX_AUDIENCE_LENGTH, NOT_IN_THIS_VERSION, check_cid
+from authsvc.tokens.rules import NOT_IN_THIS_VERSION, check_cid
 from authsvc.trust.access import app_for
 from authsvc.trust.view import TrustView
-from authsvc.verify.identifiers import ROLE_FORM, is_role
+from authsvc.verify.identifiers import MAX_AUDIENCE_LENGTH, ROLE_FORM, is_role
 from authsvc.verify.questions import Questions
 from authsvc.verify.verdict import Verdict
 from authsvc.verify.verifier import Verifier

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from authsvc.model import ApiKey, App, Change, Commit, KeyRecord, ServiceAccount, SessionRevoked, TokenRevoked, Watermark
+from authsvc.model import (
+    ApiKey,
+    App,
+    Change,
+    Commit,
+    KeyRecord,
+    ServiceAccount,
+    SessionRevoked,
+    TokenRevoked,
+    Watermark,
+)
 from authsvc.signing.keyring import RingKey
 from authsvc.signing.keys import signing_key, verification_key
 from authsvc.signing.sealing import Place, Sealer

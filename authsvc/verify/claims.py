@@ -16,10 +16,8 @@ TYP = {Profile.CLASSIC: "JWT"}
 MAX_SECONDS = 2**53  # the largest whole number every JSON reader keeps (RFC 8259, section 6)
 
 # RFC 7519 section 4.1, then ours.
-CLAIM_NAMES = frozenset(
-    ("iss", "sub", "aud", "exp", "nbf", "iat", "jti")
-    + ("user_id", "role", "name", "image", "custom", "call_cids", "channel_cids", "sid")
-)
+REGISTERED_NAMES = frozenset(("iss", "sub", "aud", "exp", "nbf", "iat", "jti"))
+CLAIM_NAMES = REGISTERED_NAMES | {"user_id", "role", "name", "image", "custom", "call_cids", "channel_cids", "sid"}
 # Names that mean something to others who read our tokens: never a custom claim.
 RESERVED_NAMES = CLAIM_NAMES | {"scope", "client_id", "server", "cnf", "act", "typ", "kid"}
 

@@ -10,7 +10,10 @@ from authsvc.verify.claims import AccessClaims
 
 
 def check_time(claims: AccessClaims, *, now: datetime, skew: timedelta) -> None:
-    """Raise ``Rejected``: EXPIRED when now ≥ exp + skew, NOT_YET_VALID when nbf, ISSUED_IN_FUTURE when iat > now + skew."""
+    """Raise ``Rejected``.
+
+    EXPIRED when now ≥ exp + skew, NOT_YET_VALID when nbf > now + skew, ISSUED_IN_FUTURE when iat > now + skew.
+    """
     seconds, leeway = now.timestamp(), skew.total_seconds()
     if claims.expires_at is not None and seconds >= claims.expires_at + leeway:
         raise Rejected(TokenStatus.EXPIRED)

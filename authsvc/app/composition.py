@@ -1,0 +1,99 @@
+"""The composition root: from settings to a running service. Owns every lifetime; reads like a diagram."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from authsvc.accounts.admin import AccountsAdmin
+from authsvc.accounts.authenticate import Authenticator
+from authsvc.apps.admin import AppsAdmin
+from authsvc.clock import Clock, Randomness, system_clock, system_randomness
+from authsvc.config import Settings
+from authsvc.logs import SERVER_SCOPES, LoggerSystem, sink_for_format
+from authsvc.rpc.admin_servicer import AdminServicer
+from authsvc.rpc.auth_servicer import AuthServicer
+from authsvc.rpc.server import RpcServer, Surface
+from authsvc.signing.sealing import Kek, Sealer
+from authsvc.storage import open_store
+from authsvc.storage.base import Store
+from authsvc.tokens.audit import TokenAudit
+from authsvc.tokens.derived_ids import DerivedIds
+from authsvc.tokens.issue import Issue
+from authsvc.tokens.mint import Mint
+from authsvc.tokens.refresh import Refresh
+from authsvc.tokens.refresh_token import RefreshTokens
+from authsvc.tokens.validate import Validate
+from authsvc.trust.feed import Feed
+from authsvc.trust.secrets import GUEST_KEY_PURPOSE, REFRESH_KEY_PURPOSE, service_secrets
+from authsvc.trust.view import TrustView
+from authsvc.verify.verifier import Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """Everything but the wire: what an operator's command on the store needs, and what the server serves."""
+
+    store: Store
+    view: TrustView
+    apps: AppsAdmin
+    accounts: AccountsAdmin
+    sealer: Sealer
+    logs: LoggerSystem
+
+
+@contextmanager
+def open_domain(
+    settings: Settings, kek: Kek, *, clock: Clock = system_clock, randomness: Randomness = system_randomness
+) -> Iterator[Domain]:
+    """Open the store and load what a worker decides from.
+
+    Raises ``StoreRefused`` and ``SealBroken`` where an operator has to act, ``Unavailable`` where the store does not
+    answer.
+    """
+    with ExitStack() as lifetimes:
+        logs = make_logs(settings, clock)
+        store = open_store(settings.store_url, clock=clock, randomness=randomness)
+        lifetimes.callback(store.close)
+        sealer, view = Sealer(kek, randomness), TrustView()
+        Feed(store, view, sealer)
+        apps = AppsAdmin(view, store, sealer, issuer=settings.issuer, clock=clock)
+        accounts = AccountsAdmin(view, store, clock=clock, randomness=randomness)
+        yield Domain(store, view, apps, accounts, sealer, logs)
+
+
+def build_server(
+    domain: Domain,
+    *,
+    dev: bool,
+    reflection: bool,
+    clock: Clock = system_clock,
+    randomness: Randomness = system_randomness,
+) -> RpcServer:
+    """The gRPC server over a domain, not listening yet."""
+    refresh_keys = service_secrets(domain.store, domain.sealer, REFRESH_KEY_PURPOSE, clock=clock)
+    guest_keys = service_secrets(domain.store, domain.sealer, GUEST_KEY_PURPOSE, clock=clock)
+    refresh_tokens, ids = RefreshTokens(refresh_keys), DerivedIds(guest_keys[max(guest_keys)], randomness)
+    mint = Mint(domain.view, clock=clock, randomness=randomness)
+    audit = TokenAudit(domain.logs.get_logger("audit"))
+    auth = AuthServicer(
+        Issue(domain.view, domain.store, mint, refresh_tokens, ids, audit),
+        Refresh(domain.view, domain.store, mint, refresh_tokens, audit),
+        Validate(domain.view, Verifier(domain.view, clock=clock)),
+    )
+    surface = Surface(
+        auth=auth,
+        admin=AdminServicer(domain.apps, domain.accounts),
+        authenticator=Authenticator(domain.view),
+        reflection=reflection or dev,
+        reflection_open=dev,
+    )
+    return RpcServer(surface, domain.logs, randomness)
+
+
+def make_logs(settings: Settings, clock: Clock) -> LoggerSystem:
+    """The server's own logger system, as the settings want it."""
+    logs = LoggerSystem(SERVER_SCOPES, clock=clock, built_in=sink_for_format(settings.log_format))
+    logs.configure_loggers({scope: {"level": level} for scope, level in settings.levels.items()})
+    return logs

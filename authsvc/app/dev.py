@@ -1,0 +1,82 @@
+"""What ``serve --dev`` makes on its first start, and the lines it prints: from nothing to a token in a minute."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+from authsvc.accounts.authenticate import Authenticator
+from authsvc.accounts.requests import AccountProfile
+from authsvc.app.bootstrapping import EVERY_PERMISSION
+from authsvc.app.composition import Domain
+from authsvc.app.private_files import create_private, replace_private
+from authsvc.clock import Randomness
+from authsvc.config import Settings
+from authsvc.errors import CallerUnauthenticated
+from authsvc.model import ApiKey, AppSettings
+from authsvc.signing.sealing import KEK_BYTES, Kek, load_kek
+
+API_KEY = ApiKey("dev")
+ACCOUNT_NAME = "dev"
+
+
+def dev_kek(settings: Settings, randomness: Randomness) -> Kek:
+    """The KEK in the state directory, made on first start; a named file wins."""
+    path = settings.kek_file or settings.state_dir / "kek"
+    if settings.kek_file is None and not path.exists():
+        create_private(path, randomness(KEK_BYTES))
+    return load_kek(path)
+
+
+def make_dev_things(domain: Domain, settings: Settings, target: str) -> Path:
+    """App ``dev`` and an account with every permission where they are missing, and a ``dev.json`` that works.
+
+    A lost or outdated ``dev.json`` gets a new credential, and all earlier ones end.
+    """
+    if domain.view.app(API_KEY) is None:
+        domain.apps.create_as("dev", API_KEY, AppSettings(guests_enabled=True, anonymous_enabled=True))
+    path = settings.state_dir / "dev.json"
+    credential = _working_credential(path, domain) or _new_credential(domain)
+    content = {"target": target, "api_key": API_KEY, "credential": credential}
+    replace_private(path, json.dumps(content, indent=2).encode() + b"\n")
+    return path
+
+
+def greeting(target: str, dev_json: Path) -> str:
+    """Lines that work when pasted; they read the credential from ``dev.json``, so none is printed."""
+    read = f'import json;print(json.load(open({str(dev_json)!r}))["credential"])'
+    credential = f'AUTHSVC_CREDENTIAL="$(python3 -c {shlex.quote(read)})"'
+    header = '-H "authorization: Bearer $AUTHSVC_CREDENTIAL"'
+    issue = '{"api_key": "dev", "user": {"id": "sara"}, "refreshable": true}'
+    service = f"{target} authsvc.v1.AuthService"
+    return f"""authsvc listens on {target} (development mode, state in {dev_json.parent})
+
+  export {credential}
+  grpcurl -plaintext {target} list
+  grpcurl -plaintext {target} describe authsvc.v1.AuthService.IssueToken
+  grpcurl -plaintext {header} -d '{issue}' {service}/IssueToken
+  grpcurl -plaintext {header} -d '{{"api_key": "dev", "token": "<token>"}}' {service}/ValidateToken
+  grpcurl -plaintext {header} -d '{{"refresh_token": "<refresh_token>"}}' {service}/RefreshToken
+
+or, with the command line of this project: .venv/bin/authsvc token issue --user sara
+"""
+
+
+def _working_credential(path: Path, domain: Domain) -> str | None:
+    try:
+        content = json.loads(path.read_text())
+        credential = content["credential"]
+        Authenticator(domain.view).authenticate([f"Bearer {credential}"])
+    except (OSError, ValueError, TypeError, KeyError, CallerUnauthenticated):
+        return None
+    return str(credential)
+
+
+def _new_credential(domain: Domain) -> str:
+    known = next((account for account in domain.view.accounts() if account.name == ACCOUNT_NAME), None)
+    if known is not None:
+        return domain.accounts.replace_credentials(known.id, "dev").credential.text
+    return domain.accounts.create_as(
+        "dev", AccountProfile(ACCOUNT_NAME, EVERY_PERMISSION, all_apps=True)
+    ).credential.text

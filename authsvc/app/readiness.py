@@ -1,0 +1,52 @@
+"""Keeps the health status truthful: SERVING only while the store answers."""
+
+from __future__ import annotations
+
+import threading
+
+from authsvc.clock import deadline_after
+from authsvc.errors import AuthError
+from authsvc.logs import Logger
+from authsvc.rpc.health import Health
+from authsvc.storage.base import Store
+
+LOOK_EVERY_SECONDS = 1.0
+
+
+class Readiness:
+    """Looks at the store from a thread of its own and tells the health service."""
+
+    def __init__(self, store: Store, health: Health, log: Logger) -> None:
+        self._store = store
+        self._health = health
+        self._log = log
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="authsvc-readiness", daemon=True)
+
+    def start(self) -> None:
+        """Look once now, so that the first health check is right, then again and again."""
+        self.look()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop looking."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def look(self) -> None:
+        """Ask the store and set the status."""
+        try:
+            self._store.ping(deadline=deadline_after(LOOK_EVERY_SECONDS))
+        except AuthError as fault:
+            if self._health.serving:
+                self._log.error("store does not answer", reason=fault.reason, detail=fault.detail)
+            self._health.set_serving(False)
+        else:
+            if not self._health.serving:
+                self._log.info("store answers")
+            self._health.set_serving(True)
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(LOOK_EVERY_SECONDS):
+            self.look()

@@ -1,0 +1,59 @@
+"""From what can go wrong at a start to the sentence that helps."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from authsvc.app import Refused
+from authsvc.config import Settings, SettingsInvalid, load_settings
+from authsvc.errors import AuthError
+from authsvc.logs import LogSettingError
+from authsvc.signing.sealing import Kek, KekUnusable, SealBroken, load_kek
+from authsvc.storage.errors import StoreRefused
+
+KEK_RECIPE = "make one with: (umask 077; head -c 32 /dev/urandom > kek) and keep a copy apart from the store's backups"
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Turn what an operator can mend into ``Refused``; bugs stay what they are."""
+    try:
+        yield
+    except (SettingsInvalid, LogSettingError, KekUnusable, SealBroken, StoreRefused) as fault:
+        raise Refused(str(fault)) from None
+    except AuthError as fault:
+        detail = f" ({fault.detail})" if fault.detail else ""
+        raise Refused(f"{fault.reason}: {fault.text}{detail}") from None
+    except OSError as fault:
+        raise Refused(f"{fault.filename or 'a file'}: {fault.strerror}") from None
+
+
+def settings_of_process(**chosen: Any) -> Settings:
+    """The settings of this process; raises ``Refused``."""
+    with refusing():
+        return load_settings(os.environ, **chosen)
+
+
+def kek_of(settings: Settings) -> Kek:
+    """The key-encryption key; raises ``Refused`` where there is none."""
+    if settings.kek_file is None:
+        raise Refused(f"AUTHSVC_KEK_FILE must name the file of the key that seals all others; {KEK_RECIPE}")
+    with refusing():
+        return load_kek(Path(settings.kek_file))
+
+
+def check_exposure(settings: Settings, *, dev: bool) -> None:
+    """Raise ``Refused`` for an address that would show tokens and credentials to the network."""
+    if settings.on_loopback:
+        return
+    if dev:
+        raise Refused(f"--dev listens on loopback only, and AUTHSVC_LISTEN is {settings.listen}")
+    if not settings.allow_plaintext:
+        raise Refused(
+            f"AUTHSVC_LISTEN is {settings.listen}: without TLS, tokens and credentials would cross the network in the "
+            "clear. Where a proxy or a mesh encrypts, say AUTHSVC_ALLOW_PLAINTEXT=true"
+        )

@@ -1,0 +1,71 @@
+"""The life of a server process: start, readiness, the signals that end it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from datetime import timedelta
+from types import FrameType
+
+from authsvc import __version__
+from authsvc.app import Refused
+from authsvc.app.composition import Domain, build_server, open_domain
+from authsvc.app.dev import dev_kek, greeting, make_dev_things
+from authsvc.app.readiness import Readiness
+from authsvc.app.refusals import check_exposure, kek_of, refusing, settings_of_process
+from authsvc.clock import system_randomness
+from authsvc.config import Settings
+from authsvc.rpc.server import AddressUnusable, RpcServer
+
+
+def run_server(*, dev: bool) -> int:
+    """Serve until SIGTERM or SIGINT, finish what is in flight, return 0; raises ``Refused``."""
+    # A person at a terminal wants Ctrl-C to end it; a load balancer wants time to look elsewhere.
+    in_dev = {"lame_duck": timedelta(0)} if dev and "AUTHSVC_LAME_DUCK" not in os.environ else {}
+    settings = settings_of_process(**in_dev)
+    check_exposure(settings, dev=dev)
+    stopping = _stop_on_signals()
+    with refusing():
+        kek = dev_kek(settings, system_randomness) if dev else kek_of(settings)
+        with open_domain(settings, kek) as domain:
+            server = build_server(domain, dev=dev, reflection=settings.reflection)
+            _serve(server, domain, settings, stopping, dev=dev)
+    return 0
+
+
+def _serve(server: RpcServer, domain: Domain, settings: Settings, stopping: threading.Event, *, dev: bool) -> None:
+    log = domain.logs.get_logger("server")
+    try:
+        port = server.listen(settings.listen)
+    except AddressUnusable as fault:
+        raise Refused(str(fault)) from None
+    readiness = Readiness(domain.store, server.health, domain.logs.get_logger("storage"))
+    try:
+        target = f"{settings.listen.rpartition(':')[0]}:{port}"
+        if dev:
+            print(greeting(target, make_dev_things(domain, settings, target)), flush=True)
+        readiness.start()
+        log.info("server ready", target=target, version=__version__, pid=os.getpid())
+        stopping.wait()
+        log.info("server stopping")
+    finally:
+        readiness.stop()
+        server.stop(lame_duck=settings.lame_duck, grace=settings.shutdown_grace)
+    log.info("server stopped")
+
+
+def _stop_on_signals() -> threading.Event:
+    """An event set by the first SIGTERM or SIGINT; the second ends the process at once."""
+    stopping = threading.Event()
+
+    def on_signal(number: int, _: FrameType | None) -> None:
+        if stopping.is_set():
+            sys.stderr.flush()
+            os._exit(128 + number)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    return stopping

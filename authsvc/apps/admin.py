@@ -1,0 +1,195 @@
+"""The use cases for apps: create with a first key, read, change settings, suspend and resume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from authsvc.apps.requests import Wishes
+from authsvc.apps.rules import check_api_key, check_mask, settings_with
+from authsvc.clock import Clock, Deadline
+from authsvc.errors import CallerForbidden, Conflict, Faults, Reason
+from authsvc.model import (
+    ApiKey,
+    App,
+    AppSettings,
+    AuditEvent,
+    KeyRecord,
+    KeyState,
+    PastIssuer,
+    Principal,
+    Revision,
+)
+from authsvc.signing.keys import generate
+from authsvc.signing.sealing import Sealer
+from authsvc.storage.base import Store
+from authsvc.trust.access import app_for
+from authsvc.trust.feed import signing_key_place
+from authsvc.trust.view import TrustView
+
+SettingsEdit = Callable[[AppSettings], AppSettings]
+
+_PAST_ISSUERS = 2
+_KEY_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+class AppsAdmin:
+    """Every method raises ``CallerForbidden`` for apps that are not the caller's, and what the store raises."""
+
+    def __init__(self, view: TrustView, store: Store, sealer: Sealer, *, issuer: str, clock: Clock) -> None:
+        self._view = view
+        self._store = store
+        self._sealer = sealer
+        self._issuer = issuer
+        self._clock = clock
+
+    def get(self, principal: Principal, api_key: str) -> App:
+        """The app."""
+        return app_for(self._view, principal, api_key).app
+
+    def all(self, principal: Principal) -> tuple[App, ...]:
+        """The apps the caller may act for, by api_key."""
+        return tuple(app for app in self._view.apps() if principal.may_act_for(app.api_key))
+
+    def create(self, principal: Principal, api_key: str, wishes: Wishes, *, deadline: Deadline | None = None) -> App:
+        """Make an app with its first key, which signs at once.
+
+        Needs a caller with all apps. Raises ``InvalidRequest`` and ``AlreadyExists`` (APP_EXISTS).
+        """
+        if not principal.all_apps:
+            raise CallerForbidden(Reason.APP_NOT_ALLOWED)
+        faults = Faults()
+        name = ApiKey(api_key or self._new_api_key())
+        check_api_key(name, faults)
+        settings = settings_with(AppSettings(), wishes, wishes, server_issuer=self._issuer, faults=faults)
+        faults.refuse_any()
+        return self.create_as(principal.account_id, name, settings, deadline=deadline)
+
+    def create_as(self, by: str, api_key: ApiKey, settings: AppSettings, *, deadline: Deadline | None = None) -> App:
+        """Make an app whose settings need no judging; an empty issuer becomes the server's."""
+        now = self._clock()
+        settings = replace(settings, issuer=settings.issuer or self._issuer)
+        app = App(
+            api_key=api_key,
+            settings=settings,
+            longest_ttl_ever=settings.max_ttl,
+            longest_session_ever=settings.session_max_ttl,
+            ever_non_expiring=settings.allow_never_expires,
+            past_issuers=(),
+            version=1,
+            revision=Revision(0),
+            created_at=now,
+            updated_at=now,
+        )
+        key = self._first_key(app, now)
+        return self._store.create_app(app, key, self._event("app.created", by, api_key), deadline=deadline)
+
+    def update(
+        self,
+        principal: Principal,
+        api_key: str,
+        wishes: Wishes,
+        mask: tuple[str, ...],
+        *,
+        etag_version: int | None,
+        deadline: Deadline | None = None,
+    ) -> App:
+        """Change the settings that the mask names; raises ``InvalidRequest``, and ``Conflict`` for an old etag."""
+        trust = app_for(self._view, principal, api_key)
+        faults = Faults()
+        check_mask(mask, faults)
+        faults.refuse_any()
+
+        def edit(settings: AppSettings) -> AppSettings:
+            found = Faults()
+            changed = settings_with(settings, wishes, mask, server_issuer=self._issuer, faults=found)
+            if changed.algorithm is not settings.algorithm:
+                found.add("settings.algorithm", "cannot be changed after creation by this version")
+            found.refuse_any()
+            return changed
+
+        return self._edit(principal, trust.app.api_key, "app.updated", edit, etag_version, deadline)
+
+    def set_suspended(
+        self,
+        principal: Principal,
+        api_key: str,
+        suspended: bool,
+        *,
+        etag_version: int | None,
+        deadline: Deadline | None = None,
+    ) -> App:
+        """Suspend or resume the app at once; doing it twice is harmless."""
+        app = app_for(self._view, principal, api_key).app
+        if app.settings.suspended is suspended:
+            _check_etag(app, etag_version)
+            return app
+        return self._edit(
+            principal,
+            app.api_key,
+            "app.suspended" if suspended else "app.resumed",
+            lambda settings: replace(settings, suspended=suspended),
+            etag_version,
+            deadline,
+        )
+
+    def _edit(
+        self,
+        principal: Principal,
+        api_key: ApiKey,
+        action: str,
+        edit: SettingsEdit,
+        etag_version: int | None,
+        deadline: Deadline | None,
+    ) -> App:
+        def checked(app: App) -> App:
+            _check_etag(app, etag_version)
+            return with_settings(app, edit(app.settings), self._clock())
+
+        return self._store.edit_app(
+            api_key, checked, self._event(action, principal.account_id, api_key), deadline=deadline
+        )
+
+    def _first_key(self, app: App, now: datetime) -> KeyRecord:
+        made = generate(app.settings.algorithm, self._sealer.randomness)
+        return KeyRecord(
+            api_key=app.api_key,
+            key_id=made.key_id,
+            algorithm=made.algorithm,
+            state=KeyState.ACTIVE,
+            sealed=self._sealer.seal(made.secret, signing_key_place(app.api_key, made.key_id)),
+            public_jwk=made.public_jwk,
+            created_at=now,
+            activated_at=now,
+            retired_at=None,
+            revoked_at=None,
+            revision=Revision(0),
+        )
+
+    def _new_api_key(self) -> str:
+        return "".join(_KEY_ALPHABET[byte & 31] for byte in self._sealer.randomness(12))
+
+    def _event(self, action: str, by: str, api_key: str) -> AuditEvent:
+        return AuditEvent(self._clock(), action, by, api_key, api_key, "done")
+
+
+def with_settings(app: App, settings: AppSettings, now: datetime) -> App:
+    """The app under new settings, with what it must remember of the old ones: that part only grows."""
+    past = app.past_issuers
+    if settings.issuer != app.settings.issuer:
+        others = tuple(one for one in past if one.issuer not in (settings.issuer, app.settings.issuer))
+        past = (PastIssuer(app.settings.issuer, now), *others)[:_PAST_ISSUERS]
+    return replace(
+        app,
+        settings=settings,
+        past_issuers=past,
+        longest_ttl_ever=max(app.longest_ttl_ever, settings.max_ttl),
+        longest_session_ever=max(app.longest_session_ever, settings.session_max_ttl),
+        ever_non_expiring=app.ever_non_expiring or settings.allow_never_expires,
+    )
+
+
+def _check_etag(app: App, etag_version: int | None) -> None:
+    if etag_version is not None and app.version != etag_version:
+        raise Conflict

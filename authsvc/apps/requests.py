@@ -1,0 +1,35 @@
+"""What operators ask for, as values: decoded but not judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from authsvc.model import AppSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A duration as the wire has it."""
+
+    seconds: int
+    nanos: int = 0
+
+
+Wish = str | bool | tuple[str, ...] | Span | None
+"""What is wished for one setting; None, "", False and () stand for: its default."""
+
+Wishes = Mapping[str, Wish]
+"""Wishes by setting, every setting of the contract being there."""
+
+SERVED = tuple(field.name for field in fields(AppSettings))
+"""The settings this version acts on."""
+
+NOT_SERVED = (
+    "allow_development_tokens",
+    "public_guests",
+    "public_anonymous_cids",
+    "accept_unmanaged_tokens",
+    "key_rotation_age",
+)
+"""Settings of the contract that this version refuses to set, so that none is accepted and then ignored."""

@@ -1,0 +1,135 @@
+"""What each setting of an app may be: one place for create, update and the command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from authsvc.apps.requests import NOT_SERVED, SERVED, Span, Wish, Wishes
+from authsvc.errors import Faults
+from authsvc.model import Algorithm, AppSettings, Profile
+from authsvc.verify.identifiers import ROLE_FORM, check_audience, is_role
+
+API_KEY_FORM = "1 to 64 of A-Z a-z 0-9 _ -, beginning with a letter or digit"
+ISSUER_FORM = "1 to 256 visible ASCII characters"
+NOT_IN_THIS_VERSION = "is not supported by this version; leave it out"
+
+MAX_ROLES = 20
+_LONG = timedelta(days=3650)
+_SECOND = timedelta(seconds=1)
+_NOTHING = timedelta(0)
+
+_API_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
+_ISSUER = re.compile(r"[!-~]{1,256}", re.ASCII)
+
+_BOUNDS: Mapping[str, tuple[timedelta, timedelta]] = {
+    "default_ttl": (_SECOND, _LONG),
+    "max_ttl": (_SECOND, _LONG),
+    "session_idle_ttl": (_SECOND, _LONG),
+    "session_max_ttl": (_SECOND, _LONG),
+    "refresh_grace": (_NOTHING, timedelta(seconds=60)),
+    "refresh_replay_ttl": (_NOTHING, timedelta(hours=24)),
+    "clock_skew": (_NOTHING, timedelta(seconds=120)),
+    "issued_at_backdate": (_NOTHING, timedelta(seconds=300)),
+}
+_CHOICES: Mapping[str, Mapping[str, Algorithm | Profile]] = {
+    "algorithm": {member.value: member for member in Algorithm},
+    "profile": {member.value: member for member in Profile},
+}
+_DEFAULTS = AppSettings()
+
+
+def check_api_key(api_key: str, faults: Faults) -> None:
+    """An api_key is of the form of api_keys."""
+    if _API_KEY.fullmatch(api_key) is None:
+        faults.add("api_key", f"must be {API_KEY_FORM}, or empty for one to be made")
+
+
+def check_mask(mask: tuple[str, ...], faults: Faults) -> None:
+    """A mask names at least one setting, and only settings there are."""
+    if not mask:
+        faults.add("update_mask", "must name the settings to change")
+    for index, path in enumerate(mask):
+        if path not in SERVED and path not in NOT_SERVED:
+            faults.add(f"update_mask.paths[{index}]", "is not the name of a setting")
+
+
+def settings_with(
+    current: AppSettings, wishes: Wishes, names: Iterable[str], *, server_issuer: str, faults: Faults
+) -> AppSettings:
+    """``current`` with the named settings as wished; every fault is noted under ``settings.<name>``."""
+    changed: dict[str, object] = {}
+    for name in names:
+        if name in NOT_SERVED:
+            if wishes[name]:
+                faults.add(f"settings.{name}", NOT_IN_THIS_VERSION)
+        else:
+            changed[name] = _value(name, wishes[name], server_issuer, faults)
+    # The names are those of the fields and the values of their types; only mypy cannot see it.
+    settings: AppSettings = replace(current, **changed)  # type: ignore[arg-type]
+    _check_together(settings, faults)
+    return settings
+
+
+def _value(name: str, wish: Wish, server_issuer: str, faults: Faults) -> object:
+    default = server_issuer if name == "issuer" else getattr(_DEFAULTS, name)
+    if not wish:  # a Span is never falsy: a duration of zero is a value
+        return default
+    match wish:
+        case Span():
+            return _duration(name, wish, faults)
+        case str() if name in _CHOICES:
+            return _choice(name, wish, faults)
+        case str():
+            _check_text(name, wish, faults)
+        case tuple():
+            _check_texts(name, wish, faults)
+    return wish
+
+
+def _duration(name: str, wish: Span, faults: Faults) -> timedelta:
+    lowest, highest = _BOUNDS[name]
+    if wish.nanos != 0:
+        faults.add(f"settings.{name}", "must be whole seconds")
+    elif not lowest.total_seconds() <= wish.seconds <= highest.total_seconds():
+        limits = f"{int(lowest.total_seconds())} to {int(highest.total_seconds())} seconds"
+        faults.add(f"settings.{name}", f"must be {limits}")
+    else:
+        return timedelta(seconds=wish.seconds)
+    return lowest
+
+
+def _choice(name: str, wish: str, faults: Faults) -> Algorithm | Profile:
+    known = _CHOICES[name]
+    if wish not in known:
+        faults.add(f"settings.{name}", f"must be one of {', '.join(known)}: this version has no other")
+    return known.get(wish, next(iter(known.values())))
+
+
+def _check_text(name: str, wish: str, faults: Faults) -> None:
+    if name == "issuer" and _ISSUER.fullmatch(wish) is None:
+        faults.add("settings.issuer", f"must be {ISSUER_FORM}")
+    if name == "anonymous_role" and not is_role(wish):
+        faults.add("settings.anonymous_role", f"must be {ROLE_FORM}")
+
+
+def _check_texts(name: str, wish: tuple[str, ...], faults: Faults) -> None:
+    field = f"settings.{name}"
+    if name == "default_audience":
+        check_audience(wish, faults, field)
+        return
+    if len(wish) > MAX_ROLES:
+        faults.add(field, f"must have at most {MAX_ROLES} entries")
+    if len(set(wish)) != len(wish):
+        faults.add(field, "lists an entry twice")
+    if not all(map(is_role, wish)):
+        faults.add(field, f"must list roles: {ROLE_FORM}")
+
+
+def _check_together(settings: AppSettings, faults: Faults) -> None:
+    if settings.default_ttl > settings.max_ttl:
+        faults.add("settings.default_ttl", "must not be longer than max_ttl")
+    if settings.session_idle_ttl > settings.session_max_ttl:
+        faults.add("settings.session_idle_ttl", "must not be longer than session_max_ttl")

@@ -1,0 +1,178 @@
+"""Settings: the environment, then a TOML file, then defaults; what is unsafe, unknown or misspelt stops the start.
+
+Only the composition root and the command line read settings; everything else is given values.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from authsvc.logs import Level, LogSettingError, parse_levels
+
+PREFIX = "AUTHSVC_"
+CLIENT_NAMES = frozenset({"AUTHSVC_TARGET", "AUTHSVC_CREDENTIAL", "AUTHSVC_CREDENTIAL_FILE"})
+# Settings of the contract that this version does not act on: set, they would be promises it does not keep.
+NOT_SERVED = frozenset(
+    f"{PREFIX}{name}"
+    for name in (
+        "MTLS_LISTEN",
+        "HTTP_LISTEN",
+        "TLS_CERT",
+        "TLS_KEY",
+        "TLS_CLIENT_CA",
+        "ALLOW_DEVELOPMENT_TOKENS",
+        "MAX_STALENESS",
+        "TRUSTED_PROXIES",
+        "WORKERS",
+    )
+)
+# Kubernetes sets these for every service called "authsvc" in the namespace.
+_OF_KUBERNETES = re.compile(r"AUTHSVC_(SERVICE_(HOST|PORT)(_.*)?|PORT(_.*)?)")
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+_SPAN = re.compile(r"(\d{1,9})([smhd]?)", re.ASCII)
+_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.*-]+):(?P<port>\d{1,5})", re.ASCII)
+
+
+class SettingsInvalid(ValueError):
+    """The settings do not let the server start; the text names each setting and what would be right."""
+
+
+def span(value: object) -> object:
+    """A duration: ``90``, ``90s``, ``15m``, ``1h`` or ``14d``."""
+    if not isinstance(value, str):
+        return value
+    parts = _SPAN.fullmatch(value.strip())
+    if parts is None:
+        raise ValueError("must be a duration such as 15s, 5m or 1h")
+    return timedelta(seconds=int(parts[1]) * _UNITS[parts[2]])
+
+
+Span = Annotated[timedelta, BeforeValidator(span)]
+
+
+class Settings(BaseSettings):
+    """What an operator chooses for a server; frozen."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=False
+    )
+
+    listen: str = "127.0.0.1:50051"
+    state_dir: Path = Path("var")
+    store: str = ""
+    kek_file: Path | None = None
+    issuer: str = "authsvc"
+    reflection: bool = False
+    allow_plaintext: bool = False
+    log_levels: str = ""
+    log_format: Literal["json", "console"] = "json"
+    shutdown_grace: Span = timedelta(seconds=15)
+    lame_duck: Span = timedelta(seconds=2)
+
+    @field_validator("listen")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        parts = _ADDRESS.fullmatch(value)
+        if parts is None or int(parts["port"]) > 65_535:
+            raise ValueError("must be host:port, such as 127.0.0.1:50051 or [::1]:50051")
+        return value
+
+    @field_validator("issuer")
+    @classmethod
+    def _is_issuer(cls, value: str) -> str:
+        if re.fullmatch(r"[!-~]{1,256}", value, re.ASCII) is None:
+            raise ValueError("must be 1 to 256 visible ASCII characters")
+        return value
+
+    @field_validator("log_levels")
+    @classmethod
+    def _are_levels(cls, value: str) -> str:
+        try:
+            parse_levels(value)
+        except LogSettingError as fault:
+            raise ValueError(str(fault)) from None
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file."""
+        file = os.environ.get(f"{PREFIX}CONFIG_FILE")
+        toml = (TomlConfigSettingsSource(settings_cls, Path(file)),) if file else ()
+        return (init_settings, env_settings, *toml)
+
+    @property
+    def store_url(self) -> str:
+        """The store's address: the setting, or a database in the state directory."""
+        return self.store or f"sqlite:///{self.state_dir / 'authsvc.db'}"
+
+    @property
+    def levels(self) -> Mapping[str, Level]:
+        """Log levels by scope."""
+        return parse_levels(self.log_levels)
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        host = self.listen.rpartition(":")[0].strip("[]")
+        try:
+            return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return False
+
+
+def load_settings(environ: Mapping[str, str], **chosen: Any) -> Settings:
+    """Read the settings of this process; ``chosen`` come from the command line and win over all.
+
+    Raises ``SettingsInvalid`` for a name that is misspelt, one that this version does not act on, a value that does
+    not parse, and a file that cannot be read or names something unknown.
+    """
+    _check_names(environ)
+    file = environ.get(f"{PREFIX}CONFIG_FILE")
+    if file and not Path(file).is_file():
+        raise SettingsInvalid(f"{PREFIX}CONFIG_FILE: there is no file {file}")
+    try:
+        return Settings(**chosen)
+    except ValidationError as fault:
+        raise SettingsInvalid("\n".join(map(_sentence, fault.errors()))) from None
+    except ValueError as fault:  # what a TOML parser says names a line, never a value
+        raise SettingsInvalid(f"{PREFIX}CONFIG_FILE: {fault}") from None
+
+
+def _check_names(environ: Mapping[str, str]) -> None:
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {f"{PREFIX}CONFIG_FILE"}
+    faults = []
+    for name in sorted(environ):
+        if not name.startswith(PREFIX) or name in known | CLIENT_NAMES or _OF_KUBERNETES.fullmatch(name):
+            continue
+        if name in NOT_SERVED:
+            faults.append(f"{name} is not supported by this version: unset it")
+        else:
+            nearest = difflib.get_close_matches(name, known | CLIENT_NAMES, n=1, cutoff=0.0)
+            faults.append(f"{name} is not a setting; did you mean {nearest[0]}?")
+    if faults:
+        raise SettingsInvalid("\n".join(faults))
+
+
+def _sentence(fault: Any) -> str:
+    name = "_".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        nearest = difflib.get_close_matches(name, Settings.model_fields, n=1, cutoff=0.0)
+        return f"{name} in {PREFIX}CONFIG_FILE is not a setting; did you mean {nearest[0]}?"
+    return f"{PREFIX}{name.upper()}: {fault['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,149 @@
+"""``AdminService``: decode, call, encode."""
+
+from __future__ import annotations
+
+from authsvc.accounts.admin import AccountsAdmin
+from authsvc.apps.admin import AppsAdmin
+from authsvc.rpc.call import Call
+from authsvc.rpc.convert_admin import account_message, app_message, profile_of, version_of, wishes_of
+from authsvc.rpc.paging import page_of
+from authsvc.v1 import admin_pb2 as pb
+
+
+class AdminServicer:
+    """Each method is served by one use case of apps or accounts."""
+
+    def __init__(self, apps: AppsAdmin, accounts: AccountsAdmin) -> None:
+        self._apps = apps
+        self._accounts = accounts
+
+    def CreateApp(self, request: pb.CreateAppRequest, call: Call) -> pb.CreateAppResponse:
+        """``admin.write``, all apps."""
+        wishes = wishes_of(request.settings)
+        app = self._apps.create(call.caller, request.api_key, wishes, deadline=call.deadline)
+        call.about(app.api_key)
+        return pb.CreateAppResponse(app=app_message(app))
+
+    def GetApp(self, request: pb.GetAppRequest, call: Call) -> pb.GetAppResponse:
+        """``admin.read``."""
+        call.about(request.api_key)
+        return pb.GetAppResponse(app=app_message(self._apps.get(call.caller, request.api_key)))
+
+    def ListApps(self, request: pb.ListAppsRequest, call: Call) -> pb.ListAppsResponse:
+        """``admin.read``."""
+        page = page_of(
+            self._apps.all(call.caller),
+            lambda app: app.api_key,
+            question="apps",
+            principal=call.caller,
+            size=request.page_size,
+            token=request.page_token,
+        )
+        return pb.ListAppsResponse(apps=map(app_message, page.items), next_page_token=page.next_token)
+
+    def UpdateApp(self, request: pb.UpdateAppRequest, call: Call) -> pb.UpdateAppResponse:
+        """``admin.write``."""
+        call.about(request.api_key)
+        app = self._apps.update(
+            call.caller,
+            request.api_key,
+            wishes_of(request.settings),
+            tuple(request.update_mask.paths),
+            etag_version=version_of(request.etag),
+            deadline=call.deadline,
+        )
+        return pb.UpdateAppResponse(app=app_message(app))
+
+    def SuspendApp(self, request: pb.SuspendAppRequest, call: Call) -> pb.SuspendAppResponse:
+        """``admin.write``."""
+        call.about(request.api_key)
+        app = self._apps.set_suspended(
+            call.caller, request.api_key, True, etag_version=version_of(request.etag), deadline=call.deadline
+        )
+        return pb.SuspendAppResponse(app=app_message(app))
+
+    def ResumeApp(self, request: pb.ResumeAppRequest, call: Call) -> pb.ResumeAppResponse:
+        """``admin.write``."""
+        call.about(request.api_key)
+        app = self._apps.set_suspended(
+            call.caller, request.api_key, False, etag_version=version_of(request.etag), deadline=call.deadline
+        )
+        return pb.ResumeAppResponse(app=app_message(app))
+
+    def CreateServiceAccount(
+        self, request: pb.CreateServiceAccountRequest, call: Call
+    ) -> pb.CreateServiceAccountResponse:
+        """``admin.write``, all apps. The one answer, with RotateCredential, that holds a credential."""
+        made = self._accounts.create(call.caller, profile_of(request), deadline=call.deadline)
+        return pb.CreateServiceAccountResponse(
+            service_account=account_message(made.account),
+            credential_id=made.credential.id,
+            credential=made.credential.text,
+        )
+
+    def GetServiceAccount(self, request: pb.GetServiceAccountRequest, call: Call) -> pb.GetServiceAccountResponse:
+        """``admin.read``, all apps."""
+        account = self._accounts.get(call.caller, request.id)
+        return pb.GetServiceAccountResponse(service_account=account_message(account))
+
+    def ListServiceAccounts(self, request: pb.ListServiceAccountsRequest, call: Call) -> pb.ListServiceAccountsResponse:
+        """``admin.read``, all apps."""
+        page = page_of(
+            self._accounts.all(call.caller),
+            lambda account: account.id,
+            question="service_accounts",
+            principal=call.caller,
+            size=request.page_size,
+            token=request.page_token,
+        )
+        return pb.ListServiceAccountsResponse(
+            service_accounts=map(account_message, page.items), next_page_token=page.next_token
+        )
+
+    def UpdateServiceAccount(
+        self, request: pb.UpdateServiceAccountRequest, call: Call
+    ) -> pb.UpdateServiceAccountResponse:
+        """``admin.write``, all apps."""
+        account = self._accounts.update(
+            call.caller,
+            request.id,
+            profile_of(request),
+            tuple(request.update_mask.paths),
+            etag_version=version_of(request.etag),
+            deadline=call.deadline,
+        )
+        return pb.UpdateServiceAccountResponse(service_account=account_message(account))
+
+    def DisableServiceAccount(
+        self, request: pb.DisableServiceAccountRequest, call: Call
+    ) -> pb.DisableServiceAccountResponse:
+        """``admin.write``, all apps."""
+        account = self._accounts.set_disabled(
+            call.caller, request.id, True, etag_version=version_of(request.etag), deadline=call.deadline
+        )
+        return pb.DisableServiceAccountResponse(service_account=account_message(account))
+
+    def EnableServiceAccount(
+        self, request: pb.EnableServiceAccountRequest, call: Call
+    ) -> pb.EnableServiceAccountResponse:
+        """``admin.write``, all apps."""
+        account = self._accounts.set_disabled(
+            call.caller, request.id, False, etag_version=version_of(request.etag), deadline=call.deadline
+        )
+        return pb.EnableServiceAccountResponse(service_account=account_message(account))
+
+    def RotateCredential(self, request: pb.RotateCredentialRequest, call: Call) -> pb.RotateCredentialResponse:
+        """``admin.write``, all apps."""
+        made = self._accounts.rotate(call.caller, request.id, deadline=call.deadline)
+        return pb.RotateCredentialResponse(
+            service_account=account_message(made.account),
+            credential_id=made.credential.id,
+            credential=made.credential.text,
+        )
+
+    def RevokeCredential(self, request: pb.RevokeCredentialRequest, call: Call) -> pb.RevokeCredentialResponse:
+        """``admin.write``, all apps."""
+        account = self._accounts.revoke_credential(
+            call.caller, request.id, request.credential_id, deadline=call.deadline
+        )
+        return pb.RevokeCredentialResponse(service_account=account_message(account))

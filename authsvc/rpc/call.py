@@ -1,0 +1,83 @@
+"""One call on its way through the interceptors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import grpc
+from google.protobuf.message import Message
+
+from authsvc.clock import Deadline
+from authsvc.errors import AuthError
+from authsvc.model import Principal
+from authsvc.rpc.methods import Method
+from authsvc.rpc.tickets import Ticket
+
+Metadata = Sequence[tuple[str, str | bytes]]
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """What is known of a call; interceptors fill it in as they learn more.
+
+    Until ``context`` is set the call is on the serving thread and nothing but metadata is known of it.
+    """
+
+    name: str
+    method: Method | None
+    metadata: Metadata = field(repr=False)
+    started: float = field(default_factory=time.perf_counter)
+    refusal: AuthError | None = None
+    tickets: list[Ticket] = field(default_factory=list)
+    principal: Principal | None = None
+    app: str = ""
+    reason: str = ""
+    error_id: str = ""
+    deadline: Deadline | None = None
+    _context: grpc.ServicerContext | None = None
+    _messages: Iterator[bytes] | None = field(default=None, repr=False)
+    request: Message | None = field(default=None, repr=False)
+
+    def begin(self, context: grpc.ServicerContext, messages: Iterator[bytes]) -> None:
+        """The call has reached a thread of its own."""
+        self._context = context
+        self._messages = messages
+
+    @property
+    def context(self) -> grpc.ServicerContext:
+        """The library's view of the call; there only once it has a thread."""
+        assert self._context is not None, "the call has no thread yet"
+        return self._context
+
+    @property
+    def messages(self) -> Iterator[bytes]:
+        """The request messages as they come; waiting for one holds the thread."""
+        assert self._messages is not None, "the call has no thread yet"
+        return self._messages
+
+    @property
+    def known_method(self) -> Method:
+        """The method; the credentials interceptor has refused calls of unknown ones."""
+        assert self.method is not None, "an unknown method gets no further than its refusal"
+        return self.method
+
+    @property
+    def caller(self) -> Principal:
+        """The principal of a method that is not open; the credentials interceptor has seen to it."""
+        assert self.principal is not None, "an open method has no caller"
+        return self.principal
+
+    def values(self, name: str) -> list[str | bytes]:
+        """All values of one metadata entry."""
+        return [value for key, value in self.metadata if key == name]
+
+    def about(self, api_key: str) -> None:
+        """Say which app the call is about, for its log line; what a caller wrote is cut to a bounded length."""
+        self.app = api_key[:64]
+
+    def leave(self) -> None:
+        """Give back what the call was admitted with."""
+        for ticket in self.tickets:
+            ticket.give_back()

@@ -1,0 +1,119 @@
+"""Between messages and values, for administration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
+
+from authsvc.accounts.requests import AccountProfile
+from authsvc.apps.requests import NOT_SERVED, SERVED, Span, Wish, Wishes
+from authsvc.model import Algorithm, App, AppSettings, Profile, ServiceAccount
+from authsvc.rpc.convert import set_moment
+from authsvc.v1 import admin_pb2 as pb
+
+_ENUM_NAMES = {
+    "ALGORITHM_ES256": Algorithm.ES256.value,
+    "ALGORITHM_HS256": Algorithm.HS256.value,
+    "ALGORITHM_EDDSA": "EdDSA",
+    "ALGORITHM_RS256": "RS256",
+    "PROFILE_CLASSIC": Profile.CLASSIC.value,
+    "PROFILE_AT_JWT": "at+jwt",
+}
+_ENUM_NUMBERS: Mapping[object, int] = {
+    **{name: pb.Algorithm.Value(f"ALGORITHM_{name.value}") for name in Algorithm},
+    Profile.CLASSIC: pb.PROFILE_CLASSIC,
+}
+
+
+def etag_of(version: int) -> str:
+    """The etag of a version."""
+    return f"v{version}"
+
+
+def version_of(etag: str) -> int | None:
+    """The version an etag names; None for no etag, -1 (no version) for one that is not ours."""
+    if not etag:
+        return None
+    number = etag.removeprefix("v")
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else -1
+
+
+def wishes_of(message: pb.AppSettings) -> Wishes:
+    """Decode every setting of the contract."""
+    return {name: _wish(message, name) for name in (*SERVED, *NOT_SERVED)}
+
+
+def app_message(app: App) -> pb.App:
+    """Encode."""
+    message = pb.App(api_key=app.api_key, settings=_settings(app.settings), etag=etag_of(app.version))
+    set_moment(message.created_at, app.created_at)
+    set_moment(message.updated_at, app.updated_at)
+    return message
+
+
+def profile_of(message: pb.CreateServiceAccountRequest | pb.UpdateServiceAccountRequest) -> AccountProfile:
+    """Decode."""
+    return AccountProfile(
+        name=message.name,
+        permissions=tuple(message.permissions),
+        all_apps=message.all_apps,
+        apps=tuple(message.apps),
+        audiences=tuple(message.audiences),
+    )
+
+
+def account_message(account: ServiceAccount) -> pb.ServiceAccount:
+    """Encode."""
+    message = pb.ServiceAccount(
+        id=account.id,
+        name=account.name,
+        permissions=sorted(account.permissions),
+        all_apps=account.all_apps,
+        apps=sorted(account.apps),
+        audiences=account.audiences,
+        disabled=account.disabled,
+        etag=etag_of(account.version),
+    )
+    for credential in account.credentials:
+        set_moment(message.credentials.add(id=credential.id).created_at, credential.created_at)
+    set_moment(message.created_at, account.created_at)
+    set_moment(message.updated_at, account.updated_at)
+    return message
+
+
+def _wish(message: pb.AppSettings, name: str) -> Wish:
+    field = message.DESCRIPTOR.fields_by_name[name]
+    value = getattr(message, name)
+    if field.type == FieldDescriptor.TYPE_MESSAGE:
+        return Span(value.seconds, value.nanos) if message.HasField(name) else None  # type: ignore[arg-type]
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        return _enum_wish(field.enum_type, value)
+    if field.is_repeated:
+        return tuple(value)
+    wish: str | bool = value
+    return wish
+
+
+def _enum_wish(enum: EnumDescriptor | None, number: int) -> Wish:
+    if enum is None or number == 0:
+        return None
+    known = enum.values_by_number.get(number)
+    return _ENUM_NAMES[known.name] if known is not None else f"number {number}"
+
+
+def _settings(settings: AppSettings) -> pb.AppSettings:
+    message = pb.AppSettings()
+    for name in SERVED:
+        value = getattr(settings, name)
+        match value:
+            case timedelta():
+                getattr(message, name).FromTimedelta(value)
+            case tuple():
+                getattr(message, name).extend(value)
+            case Algorithm() | Profile():
+                setattr(message, name, _ENUM_NUMBERS[value])
+            case _:
+                setattr(message, name, value)
+    return message

@@ -1,0 +1,42 @@
+"""The body: take the one message, bounded in size and in waiting, and parse it."""
+
+from __future__ import annotations
+
+from google.protobuf.message import DecodeError, Message
+
+from authsvc.clock import seconds_left
+from authsvc.errors import DeadlinePassed, Exhausted, InvalidRequest, Reason, Violation
+from authsvc.rpc.call import Call
+from authsvc.rpc.interceptors.step import Interceptor, Proceed
+from authsvc.rpc.methods import Method
+from authsvc.rpc.patience import Patience
+
+
+class Body(Interceptor):
+    """Innermost: nothing of a call's body is looked at before everything else has said yes."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+
+    def serve(self, call: Call, proceed: Proceed) -> Message:
+        """Read and parse the request; raises INVALID_REQUEST or REQUEST_TOO_LARGE."""
+        with self._patience.waiting(call):
+            raw = next(call.messages, None)
+        if raw is None:
+            raise InvalidRequest([Violation("", "the call has no request message")])
+        call.request = parse_request(call.known_method, raw)
+        if call.deadline is not None and seconds_left(call.deadline) <= 0:
+            raise DeadlinePassed(Reason.DEADLINE_EXCEEDED)
+        return proceed(call)
+
+
+def parse_request(method: Method, raw: bytes) -> Message:
+    """The request message of a method; raises REQUEST_TOO_LARGE, and INVALID_REQUEST for bytes that do not parse."""
+    if len(raw) > method.largest_request:
+        raise Exhausted(Reason.REQUEST_TOO_LARGE, metadata={"largest_bytes": str(method.largest_request)})
+    request = method.request_class()
+    try:
+        request.ParseFromString(raw)
+    except DecodeError:
+        raise InvalidRequest([Violation("", "the request message does not parse")]) from None
+    return request

@@ -1,0 +1,59 @@
+"""Pages of a list: a page token goes on where the last page ended, for the same caller and the same question."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from authsvc.errors import InvalidRequest, Violation
+from authsvc.model import Principal
+from authsvc.signing import base64url
+
+DEFAULT_SIZE = 50
+LARGEST_SIZE = 1_000
+_BINDING_BYTES = 9
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """Some items of a list; ``next_token`` is empty on the last page."""
+
+    items: Sequence[Item]
+    next_token: str
+
+
+def page_of(
+    items: Sequence[Item],
+    key_of: Callable[[Item], str],
+    *,
+    question: str,
+    principal: Principal,
+    size: int,
+    token: str,
+) -> Page[Item]:
+    """The page of ``items``, which are ordered by ``key_of``, that comes after the one ``token`` ended.
+
+    ``size`` 0 means 50. Raises ``InvalidRequest`` for a size out of range and a token of another caller or question.
+    """
+    if not 0 <= size <= LARGEST_SIZE:
+        raise InvalidRequest([Violation("page_size", f"must be 0 (for {DEFAULT_SIZE}) to {LARGEST_SIZE}")])
+    binding = hashlib.sha256(f"{question}\0{principal.account_id}".encode()).digest()[:_BINDING_BYTES]
+    after = _read_token(token, binding) if token else None
+    rest = [item for item in items if after is None or key_of(item) > after]
+    chosen = rest[: size or DEFAULT_SIZE]
+    more = len(rest) > len(chosen)
+    return Page(chosen, base64url.encode(binding + key_of(chosen[-1]).encode()) if more else "")
+
+
+def _read_token(token: str, binding: bytes) -> str:
+    try:
+        raw = base64url.decode(token)
+        if raw[:_BINDING_BYTES] == binding:
+            return raw[_BINDING_BYTES:].decode()
+    except ValueError:
+        pass
+    raise InvalidRequest([Violation("page_token", "must be the next_page_token of this list, for this caller")])

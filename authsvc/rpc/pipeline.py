@@ -1,0 +1,122 @@
+"""The way of every call: all interceptors arrive on the serving thread, then serve on a thread of the pool.
+
+The library offers one hook that runs before a pool thread is used. Everything that can be decided from metadata is
+decided there; a call that is refused there is answered from a small pool of its own, so that a refusal is never queued
+behind calls that wait for their bodies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeAlias
+
+import grpc
+from google.protobuf.message import Message
+
+from authsvc.errors import AuthError
+from authsvc.rpc.call import Call
+from authsvc.rpc.interceptors.body import Body, parse_request
+from authsvc.rpc.interceptors.errors import Errors
+from authsvc.rpc.interceptors.request_log import RequestLog
+from authsvc.rpc.interceptors.step import Interceptor, Proceed
+from authsvc.rpc.methods import Form, Method, Send
+from authsvc.rpc.patience import Patience
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in the stubs only
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The interceptors, outermost first, and those of them that streams use one by one."""
+
+    chain: Sequence[Interceptor]
+    log: RequestLog
+    errors: Errors
+    body: Body
+
+
+class Pipeline(grpc.ServerInterceptor):
+    """The one interceptor the library sees."""
+
+    def __init__(
+        self, methods: Mapping[str, Method], steps: Steps, patience: Patience, refusals: ThreadPoolExecutor
+    ) -> None:
+        self._methods = methods
+        self._steps = steps
+        self._patience = patience
+        self._refusals = refusals
+        self._serve = _nest(steps.chain, _serve_unary)
+
+    def intercept_service(
+        self, continuation: Callable[[grpc.HandlerCallDetails], Handler | None], details: grpc.HandlerCallDetails
+    ) -> Handler:
+        """Judge a call by its metadata and say who serves it."""
+        del continuation  # there are no further handlers: every method is in our table
+        method = self._methods.get(details.method)
+        call = Call(details.method, method, details.invocation_metadata or ())
+        try:
+            for interceptor in self._steps.chain:
+                interceptor.arrive(call)
+        except AuthError as refusal:
+            call.refusal = refusal
+        return self._handler(call)
+
+    def _handler(self, call: Call) -> Handler:
+        if call.refusal is not None or call.method is None or call.method.form is Form.UNARY:
+            unary = partial(self._unary, call)
+            if call.refusal is not None:
+                unary.experimental_thread_pool = self._refusals  # type: ignore[attr-defined]
+            return grpc.stream_unary_rpc_method_handler(unary, None, _serialize)
+        if call.method.form is Form.DIALOG:
+            return grpc.stream_stream_rpc_method_handler(partial(self._dialog, call), None, _serialize)
+        watch = partial(self._watch, call)
+        watch.experimental_non_blocking = True  # type: ignore[attr-defined]
+        return grpc.stream_stream_rpc_method_handler(watch, None, _serialize)
+
+    def _unary(self, call: Call, messages: Iterator[bytes], context: grpc.ServicerContext) -> Message:
+        call.begin(context, messages)
+        return self._serve(call)
+
+    def _watch(self, call: Call, messages: Iterator[bytes], context: grpc.ServicerContext, send: Send) -> None:
+        self._begin_stream(call, messages, context)
+        with self._steps.errors.translating(call):
+            self._steps.body.serve(call, lambda call: call.known_method.serve(call.request, call, send))
+
+    def _dialog(self, call: Call, messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Message]:
+        self._begin_stream(call, messages, context)
+        with self._steps.errors.translating(call):
+            yield from call.known_method.serve(self._patient_requests(call), call)
+
+    def _begin_stream(self, call: Call, messages: Iterator[bytes], context: grpc.ServicerContext) -> None:
+        call.begin(context, messages)
+        if not context.add_callback(partial(self._steps.log.completed, call)):
+            self._steps.log.completed(call)  # it was over before it began
+
+    def _patient_requests(self, call: Call) -> Iterator[Message]:
+        while True:
+            with self._patience.waiting(call):
+                raw = next(call.messages, None)
+            if raw is None:
+                return
+            yield parse_request(call.known_method, raw)
+
+
+def _nest(chain: Sequence[Interceptor], innermost: Proceed) -> Proceed:
+    """Wrap the innermost step in all interceptors that have something to do on the call's own thread."""
+    proceed = innermost
+    for interceptor in reversed(chain):
+        if type(interceptor).serve is not Interceptor.serve:
+            proceed = partial(interceptor.serve, proceed=proceed)
+    return proceed
+
+
+def _serve_unary(call: Call) -> Message:
+    answer: Message = call.known_method.serve(call.request, call)
+    return answer
+
+
+def _serialize(message: Message) -> bytes:
+    return message.SerializeToString()

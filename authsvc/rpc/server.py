@@ -1,0 +1,148 @@
+"""Puts the server together: methods, interceptors in their one order, options, shutdown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+
+import grpc
+
+from authsvc.accounts.authenticate import Authenticator
+from authsvc.clock import Randomness
+from authsvc.logs import LoggerSystem
+from authsvc.rpc.access import foreign_rules
+from authsvc.rpc.admin_servicer import AdminServicer
+from authsvc.rpc.auth_servicer import AuthServicer
+from authsvc.rpc.health import Health, health_methods
+from authsvc.rpc.interceptors.admission import GlobalAdmission, PrincipalAdmission, StreamAdmission
+from authsvc.rpc.interceptors.body import Body
+from authsvc.rpc.interceptors.credentials import Credentials
+from authsvc.rpc.interceptors.deadline import Deadlines
+from authsvc.rpc.interceptors.errors import Errors
+from authsvc.rpc.interceptors.request_log import RequestLog
+from authsvc.rpc.methods import Method, by_name, methods_of_service
+from authsvc.rpc.patience import Patience
+from authsvc.rpc.pipeline import Pipeline, Steps
+from authsvc.rpc.reflection import reflection_methods
+from authsvc.v1 import admin_pb2, auth_pb2
+
+POOL_THREADS = 128
+REFUSAL_THREADS = 4
+
+_AUTH = auth_pb2.DESCRIPTOR.services_by_name["AuthService"]
+_ADMIN = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
+OUR_SERVICES = (_AUTH.full_name, _ADMIN.full_name)
+REFLECTED = (*OUR_SERVICES, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection")
+
+_KIB = 1024
+_SECOND = 1000
+
+# Each is asserted from outside by a test; why each is what it is stands in docs/decisions.
+OPTIONS: Sequence[tuple[str, int]] = (
+    ("grpc.so_reuseport", 0),  # a stray second server must fail to bind, not take half the connections
+    ("grpc.max_receive_message_length", 1024 * _KIB + 64 * _KIB),  # below it, our own limit answers with a reason
+    ("grpc.max_metadata_size", 16 * _KIB),
+    ("grpc.absolute_max_metadata_size", 16 * _KIB),
+    ("grpc.max_concurrent_streams", 128),
+    ("grpc.max_allowed_incoming_connections", 1_000),
+    ("grpc.max_connection_idle_ms", 120 * _SECOND),
+    ("grpc.max_connection_age_ms", 600 * _SECOND),  # the library spreads it by ± 10 %
+    ("grpc.max_connection_age_grace_ms", 30 * _SECOND),
+    ("grpc.server_handshake_timeout_ms", 10 * _SECOND),
+    ("grpc.keepalive_time_ms", 60 * _SECOND),
+    ("grpc.keepalive_timeout_ms", 10 * _SECOND),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 20 * _SECOND),
+    ("grpc.enable_channelz", 0),
+)
+MAXIMUM_CONCURRENT_RPCS = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """What the server serves, and who it lets in."""
+
+    auth: AuthServicer
+    admin: AdminServicer
+    authenticator: Authenticator
+    reflection: bool
+    reflection_open: bool
+
+
+class AddressUnusable(RuntimeError):
+    """The server cannot listen there; the text says what would help."""
+
+
+class RpcServer:
+    """A server that is built, started once, and stopped once."""
+
+    def __init__(self, surface: Surface, logs: LoggerSystem, randomness: Randomness) -> None:
+        self.health = Health(OUR_SERVICES)
+        self._admission = GlobalAdmission()
+        self._patience = Patience()
+        self._pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="authsvc-rpc")
+        self._refusals = ThreadPoolExecutor(REFUSAL_THREADS, thread_name_prefix="authsvc-refusal")
+        steps = self._steps(surface, logs, randomness)
+        pipeline = Pipeline(served_methods(surface, self.health), steps, self._patience, self._refusals)
+        self._server = grpc.server(
+            self._pool,
+            interceptors=[pipeline],
+            options=OPTIONS,
+            maximum_concurrent_rpcs=MAXIMUM_CONCURRENT_RPCS,
+        )
+
+    def listen(self, address: str) -> int:
+        """Bind to ``host:port`` without TLS and begin to serve; returns the port. Raises ``AddressUnusable``."""
+        try:
+            port = self._server.add_insecure_port(address)
+        except RuntimeError:
+            port = 0
+        if port == 0:
+            raise AddressUnusable(f"cannot listen on {address}: is the port taken, or the address not of this machine?")
+        self._server.start()
+        return port
+
+    def stop(self, *, lame_duck: timedelta, grace: timedelta) -> None:
+        """Say NOT_SERVING, serve on while callers look elsewhere, then finish what is in flight within ``grace``."""
+        self.health.shut_down()
+        time.sleep(lame_duck.total_seconds())
+        self._admission.drain()
+        self._server.stop(grace.total_seconds()).wait()
+        self._patience.close()
+        self._pool.shutdown()
+        self._refusals.shutdown()
+
+    def _steps(self, surface: Surface, logs: LoggerSystem, randomness: Randomness) -> Steps:
+        rpc = logs.get_logger("rpc")
+        log, errors, body = RequestLog(rpc, randomness), Errors(rpc, randomness), Body(self._patience)
+        return Steps(
+            chain=(
+                log,  # first, so that it sees how every call ended, whoever ended it
+                errors,  # inside it, so that the code is final when the line is written
+                Deadlines(),  # before any work
+                self._admission,  # before the credential, so that a flood costs no hashing
+                Credentials(surface.authenticator, logs.get_logger("credentials")),  # before any body
+                PrincipalAdmission(),  # only now it is known whose call it is
+                StreamAdmission(),
+                body,  # last: nothing of a body is looked at before all others said yes
+            ),
+            log=log,
+            errors=errors,
+            body=body,
+        )
+
+
+def served_methods(surface: Surface, health: Health) -> Mapping[str, Method]:
+    """Every method of the server. Raises ``AccessUndeclared`` or ``MethodMissing``: then it does not start."""
+    rules = foreign_rules(reflection_open=surface.reflection_open)
+    return by_name(
+        (
+            *methods_of_service(_AUTH, surface.auth),
+            *methods_of_service(_ADMIN, surface.admin),
+            *health_methods(health, rules),
+            *(reflection_methods(REFLECTED, rules) if surface.reflection else ()),
+        )
+    )
