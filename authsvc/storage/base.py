@@ -197,7 +197,7 @@ class Store(Protocol):
         """End a session with its audit row and its feed row in one transaction.
 
         True when this call ended it; False, with nothing changed and nothing audited, when it was revoked already or
-        is not there. ``generation`` and ``rotated_at`` stay as they were, and ``revoked_at`` is never before the latter.
+        is not there. ``generation`` and ``rotated_at`` stay as they were; ``revoked_at`` is never before that.
         """
 
     def raise_watermark(
