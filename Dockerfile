@@ -35,7 +35,7 @@ USER 10001:10001
 WORKDIR /var/lib/authsvc
 VOLUME /var/lib/authsvc
 EXPOSE 50051
-# Asks the plaintext listener inside the container; with TLS, probe from outside instead.
+# NOT_SERVING, no answer and a process that hangs all count as unhealthy.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 CMD ["python3", "-c", "\
 import grpc; from grpc_health.v1 import health_pb2, health_pb2_grpc; \
 health = health_pb2_grpc.HealthStub(grpc.insecure_channel('127.0.0.1:50051')); \

@@ -36,24 +36,19 @@ call() {
 }
 
 # field a.0.b: that part of the last answer, or nothing
+# field detail.Type.a.0.b: that part of the error detail google.rpc.Type
+# grpcurl writes names as protos do or as JSON does, by what a server's descriptors say: both are found.
 field() {
     python3 -c '
 import json, sys
-value = json.loads(sys.stdin.read().removeprefix("ERROR:"))
-for step in sys.argv[1].split("."):
-    value = value[int(step)] if step.isdigit() else value[step]
+def plain(name): return name.replace("_", "").lower()
+value, steps = json.loads(sys.stdin.read()), sys.argv[1].split(".")
+if steps[0] == "detail":
+    kind = "/google.rpc." + steps[1]
+    value, steps = next(d for d in value["details"] if d["@type"].endswith(kind)), steps[2:]
+for step in steps:
+    value = value[int(step)] if step.isdigit() else {plain(k): v for k, v in value.items()}[plain(step)]
 print(value)' "$1" <<<"$OUT" 2>/dev/null
-}
-
-# detail Type field.path: that part of the detail of the given google.rpc type
-detail() {
-    python3 -c '
-import json, sys
-details = json.loads(sys.stdin.read().removeprefix("ERROR:")).get("details", [])
-value = next(d for d in details if d["@type"].endswith("/google.rpc." + sys.argv[1]))
-for step in sys.argv[2].split("."):
-    value = value[int(step)] if step.isdigit() else value[step]
-print(value)' "$1" "$2" <<<"$OUT" 2>/dev/null
 }
 
 is() { # is NAME ACTUAL EXPECTED
@@ -71,8 +66,8 @@ has() { # has NAME TEXT PART
 
 refused() { # refused NAME STATUS_NUMBER REASON: the last call failed with that status and that reason, also in words
     is "$1: status" "$((CODE - 64))" "$2"
-    is "$1: reason" "$(detail ErrorInfo reason)" "$3"
-    is "$1: domain" "$(detail ErrorInfo domain)" authsvc
+    is "$1: reason" "$(field detail.ErrorInfo.reason)" "$3"
+    is "$1: domain" "$(field detail.ErrorInfo.domain)" authsvc
     has "$1: the message names the reason" "$(field message)" "$3"
 }
 
@@ -131,14 +126,14 @@ mistakes() {
 
     call $AUTH/IssueToken "{\"api_key\": \"$API_KEY\"}"
     refused "no subject" 3 INVALID_REQUEST
-    has "no subject: names the field" "$(detail BadRequest field_violations.0.field)" subject
+    has "no subject: names the field" "$(field detail.BadRequest.field_violations.0.field)" subject
     call $AUTH/IssueToken "{\"api_key\": \"$API_KEY\", \"user\": {\"name\": \"Sara\"}}"
     refused "no user id" 3 INVALID_REQUEST
-    is "no user id: names the field" "$(detail BadRequest field_violations.0.field)" user.id
+    is "no user id: names the field" "$(field detail.BadRequest.field_violations.0.field)" user.id
 
     call $AUTH/IssueToken '{"api_key": "no-such-app", "user": {"id": "sara"}}'
     refused "unknown app" 5 APP_NOT_FOUND
-    is "unknown app: the number that clients know" "$(detail ErrorInfo metadata.code)" 2
+    is "unknown app: the number that clients know" "$(field detail.ErrorInfo.metadata.code)" 2
 
     call $AUTH/RefreshToken '{"refresh_token": "art1_forged"}'
     refused "forged refresh token" 9 REFRESH_TOKEN_INVALID
