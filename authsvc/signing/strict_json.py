@@ -24,7 +24,7 @@ def read_object(raw: bytes) -> JsonObject:
     if not text.startswith("{"):
         raise ValueError("not a JSON object")
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+        value = _DECODER.decode(text)
     except RecursionError:
         raise ValueError("nested too deep") from None
     if not isinstance(value, dict) or not text.endswith("}"):
@@ -38,7 +38,7 @@ def read_object(raw: bytes) -> JsonObject:
 
 def write_object(value: Mapping[str, object]) -> bytes:
     """The one ASCII text of ``value``; raises ``ValueError`` for NaN and infinities."""
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    text = _ENCODER.encode(value)
     # None of these four is part of JSON's own grammar: they occur inside strings only.
     text = text.replace(">", "\\u003e").replace("?", "\\u003f").replace("~", "\\u007e").replace("\x7f", "\\u007f")
     return text.encode("ascii")
@@ -77,3 +77,8 @@ def _finite(text: str) -> float:
 def _refuse_lone_surrogates(value: JsonObject) -> None:
     # Only an escape can make one: the UTF-8 decoder refuses them in raw form.
     json.dumps(value, ensure_ascii=False).encode("utf-8")  # UnicodeEncodeError is a ValueError
+
+
+# Made once: json.loads and json.dumps make a new one at each call that has options.
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+_ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False, sort_keys=True, separators=(",", ":"))
