@@ -12,7 +12,7 @@ from dataclasses import MISSING, fields
 from typing import Any, get_type_hints
 
 from authsvc.storage.errors import StoredDataInvalid
-from authsvc.storage.jsonform import exactly, form_of
+from authsvc.storage.jsonform import form_of
 
 
 class FieldsCodec:
@@ -44,7 +44,10 @@ class FieldsCodec:
 
     def decode_all(self, text: str) -> list[dict[str, Any]]:
         """The same for each record in a JSON array."""
-        return [self._fields(stored) for stored in exactly(list)(self._load(text))]
+        stored = self._load(text)
+        if not isinstance(stored, list):
+            raise StoredDataInvalid(f"a stored list of {self._name} is not a JSON array")
+        return [self._fields(each) for each in stored]
 
     def _plain(self, record: object) -> dict[str, Any]:
         values = {name: getattr(record, name) for name in self._forms}

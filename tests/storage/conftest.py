@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
-pytest.register_assert_rewrite("tests.storage.contract", "tests.storage.places", "tests.storage.crowd")
+pytest.register_assert_rewrite(
+    "tests.storage.contract", "tests.storage.places", "tests.storage.crowd", "tests.storage.sqlite"
+)
 
 from authsvc.storage.base import Store  # noqa: E402 - after the registration above
-from tests.storage.places import Place, SettableClock  # noqa: E402
+from tests.storage.places import Place, SettableClock, SqlitePlace  # noqa: E402
 
 
 @pytest.fixture
@@ -20,3 +25,11 @@ def clock() -> SettableClock:
 def store(place: Place, clock: SettableClock) -> Store:
     """An open store in an empty place, on that clock."""
     return place.open(clock=clock)
+
+
+@pytest.fixture
+def sqlite_place(tmp_path: Path) -> Iterator[SqlitePlace]:
+    """A file that is not there yet."""
+    place = SqlitePlace(tmp_path)
+    yield place
+    place.close()

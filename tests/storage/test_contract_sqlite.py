@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from tests.storage.contract.accounts import Accounts
@@ -21,11 +18,9 @@ from tests.storage.places import SqlitePlace
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[SqlitePlace]:
-    """A file that is not there yet."""
-    place = SqlitePlace(tmp_path)
-    yield place
-    place.close()
+def place(sqlite_place: SqlitePlace) -> SqlitePlace:
+    """The backend under test."""
+    return sqlite_place
 
 
 class TestApps(Apps): ...

@@ -64,6 +64,17 @@ class Database:
             raise
         return connection
 
+    def anchor(self) -> apsw.Connection:
+        """A connection to hold for as long as the store is open, and to do nothing with.
+
+        Whoever opens a database that nobody has open reads its log from the disk, and would find there what a commit
+        wrote before its flush failed: a change that was refused, and that the listener never heard of. While someone
+        has it open, such leftovers are overwritten.
+        """
+        connection = self.connect(query_only=True)
+        fetch(connection, "SELECT 1 FROM meta")  # only a read makes it take part in the log
+        return connection
+
     def _settle(self, connection: apsw.Connection) -> None:
         connection.set_busy_timeout(self.busy_timeout // timedelta(milliseconds=1))
         for option, value in _CONFIG:

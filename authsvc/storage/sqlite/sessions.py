@@ -27,19 +27,21 @@ INSERT INTO sessions ({COLUMNS}) VALUES (
     :caller, :opened_public
 ) ON CONFLICT (id) DO NOTHING RETURNING {COLUMNS}"""
 
-# Created before a watermark of its user, or of its whole app (user_id ''). A time that is not set compares as unknown.
-_COVERED = """EXISTS (
-    SELECT 1 FROM watermarks
-    WHERE watermarks.api_key = sessions.api_key AND watermarks.user_id IN ('', sessions.user_id)
-        AND (sessions.created_revision < watermarks.sessions_revision
-            OR sessions.created_at < watermarks.sessions_created_before)
+# Created before a watermark; a time that is not set compares as unknown.
+_BEFORE_MARK_OF = """EXISTS (
+    SELECT 1 FROM watermarks AS mark
+    WHERE mark.api_key = sessions.api_key AND mark.user_id = {}
+        AND (sessions.created_revision < mark.sessions_revision OR sessions.created_at < mark.sessions_created_before)
 )"""
+
+# Its whole app's, or its user's. Two look-ups: an IN would build a table of two rows each time.
+_COVERED = f"""({_BEFORE_MARK_OF.format("''")} OR {_BEFORE_MARK_OF.format("sessions.user_id")})"""
 
 _READ = f"SELECT {COLUMNS} FROM sessions WHERE id = ?"
 
 _STATE = f"SELECT {COLUMNS}, {_COVERED} FROM sessions WHERE id = ?"
 
-_TURN = f"""
+TURN = f"""
 UPDATE sessions SET
     generation = generation + 1,
     rotated_at = max(:now, rotated_at),
@@ -52,7 +54,7 @@ RETURNING {COLUMNS}"""
 
 _LIVE = "SELECT api_key, absolute_expires_at FROM sessions WHERE id = ? AND revoked_at IS NULL"
 
-_REVOKE = """
+REVOKE = """
 UPDATE sessions SET revoked_at = max(?, rotated_at), revoke_reason = ?, revoked_revision = ?
 WHERE id = ?"""
 
@@ -79,7 +81,7 @@ def read_session(connection: apsw.Connection, session_id: SessionId) -> tuple[Ro
 
 def turn_session(transaction: Transaction, turn: Mapping[str, object]) -> Row | None:
     """See ``Store.turn_session``."""
-    return transaction.fetch_one(_TURN, {**turn, "now": to_microseconds(transaction.clock())})
+    return transaction.fetch_one(TURN, {**turn, "now": to_microseconds(transaction.clock())})
 
 
 def revoke_session(transaction: Transaction, session_id: SessionId, reason: str, audit: AuditEvent) -> bool:
@@ -89,7 +91,7 @@ def revoke_session(transaction: Transaction, session_id: SessionId, reason: str,
         return False
     api_key, absolute_expires_at = live
     revision = transaction.next_revision()
-    transaction.fetch(_REVOKE, (to_microseconds(transaction.clock()), reason, revision, session_id))
+    transaction.fetch(REVOKE, (to_microseconds(transaction.clock()), reason, revision, session_id))
     ended = SessionRevoked(ApiKey(api_key), session_id, from_microseconds(absolute_expires_at), revision)
     transaction.publish(revision, (ended,), audit)
     return True

@@ -21,7 +21,7 @@ from authsvc.model import (
 )
 from authsvc.storage.base import Listener, SealedSecret, SessionState, TrustState
 from authsvc.storage.sqlite import accounts, apps, secrets, session_rows, sessions, trust, watermarks
-from authsvc.storage.sqlite.connection import Database, Slot, fetch
+from authsvc.storage.sqlite.connection import Database, fetch
 from authsvc.storage.sqlite.lock import ExclusiveLock
 from authsvc.storage.sqlite.moments import lifetime_microseconds
 from authsvc.storage.sqlite.readers import Readers
@@ -37,8 +37,9 @@ class SqliteStore:
         self._lock = lock
         self._closing = threading.Lock()
         self._closed = False
+        self._anchor = database.anchor()
         self._readers = Readers(lambda: database.connect(query_only=True))
-        self._writer = Writer(Slot(database.connect), clock)
+        self._writer = Writer(database.connect, clock)
 
     @property
     def epoch(self) -> int:
@@ -63,6 +64,7 @@ class SqliteStore:
                 self._closed = True
                 self._writer.close()
                 self._readers.close()
+                self._anchor.close(True)
                 if self._lock is not None:
                     self._lock.close()
 

@@ -17,6 +17,7 @@ from authsvc.clock import Clock, Deadline, seconds_left
 from authsvc.storage.base import Listener
 from authsvc.storage.sqlite.connection import Slot, fetch
 from authsvc.storage.sqlite.faults import ENGINE_FAULTS, closed, too_late, unavailable
+from authsvc.storage.sqlite.log import Log
 from authsvc.storage.sqlite.transaction import Transaction
 from authsvc.storage.sqlite.unit import Unit
 
@@ -28,8 +29,9 @@ MAX_BATCH: Final = 256
 class Writer:
     """Runs units of work one after the other on its own connection. Survives whatever they do."""
 
-    def __init__(self, slot: Slot, clock: Clock) -> None:
-        self._slot = slot
+    def __init__(self, connect: Callable[[], apsw.Connection], clock: Clock) -> None:
+        self._log = Log()
+        self._slot = Slot(lambda: self._log.watch(connect()))
         self._clock = clock
         self._listener: Listener | None = None
         self._waiting: SimpleQueue[Unit[Any] | None] = SimpleQueue()
@@ -48,8 +50,8 @@ class Writer:
     def run(self, work: Callable[[Transaction], T], *, deadline: Deadline | None = None) -> T:
         """Do the work in a transaction and return what it returned, once that is durable.
 
-        Raises what the work raised, ``Unavailable`` and ``DeadlinePassed``: then nothing was changed, except that after
-        ``Unavailable`` a failed flush may have left the change to be found by a later start.
+        Raises what the work raised, ``Unavailable`` and ``DeadlinePassed``: then nothing was changed, but for this:
+        after a failed flush the change may be found by a later start, never by this process.
         """
         if deadline is not None and seconds_left(deadline) <= 0:
             raise too_late()
@@ -97,10 +99,20 @@ class Writer:
                     self._perform(connection, unit)
             fetch(connection, "COMMIT")
         except BaseException as fault:  # noqa: BLE001 - it must reach the callers, and the thread must live on
-            self._slot.discard()
+            self._undo()
             _fail(batch, begun, fault)
         else:
             self._announce(begun)
+            self._log.tidy(connection)  # nobody waits for it, and nobody is told when it cannot be done now
+
+    def _undo(self) -> None:
+        """Leave nothing of a failed batch, not even an open transaction."""
+        try:
+            connection = self._slot.connection()
+            if connection.in_transaction:
+                fetch(connection, "ROLLBACK")
+        except apsw.Error:
+            self._slot.discard()
 
     def _perform(self, connection: apsw.Connection, unit: Unit[Any]) -> None:
         fetch(connection, "SAVEPOINT unit")
