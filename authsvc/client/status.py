@@ -1,0 +1,82 @@
+"""From a gRPC status and its ``google.rpc`` details to the tree of errors: the one place that decodes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, cast
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from authsvc.client import errors
+from authsvc.client.errors import AuthClientError, Failure, Violation
+from authsvc.errors import Reason
+
+DOMAIN = "authsvc"
+
+_MEANING: Mapping[grpc.StatusCode, type[AuthClientError]] = MappingProxyType(
+    {
+        grpc.StatusCode.UNAUTHENTICATED: errors.Unauthenticated,
+        grpc.StatusCode.PERMISSION_DENIED: errors.PermissionDenied,
+        grpc.StatusCode.NOT_FOUND: errors.NotFound,
+        grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidRequest,
+        grpc.StatusCode.FAILED_PRECONDITION: errors.PreconditionFailed,
+        grpc.StatusCode.ALREADY_EXISTS: errors.AlreadyExists,
+        grpc.StatusCode.ABORTED: errors.Conflict,
+        grpc.StatusCode.RESOURCE_EXHAUSTED: errors.Exhausted,
+        grpc.StatusCode.DEADLINE_EXCEEDED: errors.DeadlineExceeded,
+        grpc.StatusCode.UNIMPLEMENTED: errors.MethodUnknown,
+        grpc.StatusCode.UNAVAILABLE: errors.Unavailable,
+        grpc.StatusCode.INTERNAL: errors.Internal,
+    }
+)
+# Among the failed preconditions these say one thing: the user signs in again.
+_REFRESH_REASONS = frozenset(
+    {
+        Reason.REFRESH_TOKEN_INVALID,
+        Reason.REFRESH_TOKEN_EXPIRED,
+        Reason.REFRESH_TOKEN_REUSED,
+        Reason.SESSION_REVOKED,
+    }
+)
+
+
+def error_of(fault: grpc.RpcError) -> AuthClientError:
+    """The error that a failed call means. A status without our details, as a proxy or a dead line gives it, too."""
+    call = cast(grpc.Call, fault)  # what a stub raises is both
+    failure = _failure(call)
+    if failure.reason in _REFRESH_REASONS:
+        return errors.RefreshRefused(failure)
+    return _MEANING.get(call.code(), AuthClientError)(failure)
+
+
+def _failure(call: grpc.Call) -> Failure:
+    code, text = call.code().name, call.details() or ""
+    info, bad_request, retry = _details(call)
+    if info.domain != DOMAIN or not info.reason:
+        return Failure(code, reason=code, message=text)
+    return Failure(
+        code,
+        reason=info.reason,
+        message=text.removeprefix(f"{info.reason}: "),
+        violations=tuple(Violation(each.field, each.description, each.reason) for each in bad_request.field_violations),
+        retry_after=retry.retry_delay.ToTimedelta() if retry.HasField("retry_delay") else None,
+        metadata=dict(info.metadata),
+    )
+
+
+def _details(call: grpc.Call) -> tuple[Any, Any, Any]:
+    """ErrorInfo, BadRequest and RetryInfo of a call, each empty where it was not sent or does not parse."""
+    # The three are untyped: googleapis-common-protos ships no stubs.
+    wanted = (error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo())
+    try:
+        status = rpc_status.from_call(call)
+        for packed in status.details if status is not None else ():
+            for message in wanted:
+                packed.Unpack(message)  # does nothing to a message of another type
+    except (ValueError, DecodeError):  # trailers that contradict the status, or that someone on the way has cut
+        return error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
+    return wanted
