@@ -23,8 +23,11 @@ DEV_LOCK = ROOT / "requirements-dev.txt"
 COMPILE = (
     *("pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"),
     *("--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate"),
-    *("pyproject.toml", "--extra", "server"),
+    "pyproject.toml",
 )
+# The server with every backend it knows; work on the project needs what is optional too.
+RUN_EXTRAS = ("server", "postgres")
+DEV_EXTRAS = (*RUN_EXTRAS, "otel", "sentry")
 ADDRESS = re.compile(r"://|^\s*-|\s@\s", re.MULTILINE)
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
@@ -52,13 +55,15 @@ def pins(text: str) -> dict[str, list[Requirement]]:
     return found
 
 
-def wanted(project: dict[str, object], *groups: str) -> list[Requirement]:
-    """What pyproject.toml asks for: its dependencies, the server extra and the named groups."""
+def wanted(project: dict[str, object], extras: Iterable[str], *groups: str) -> list[Requirement]:
+    """What pyproject.toml asks for: its dependencies and those of the named extras and groups."""
     metadata = project["project"]
     named = project["dependency-groups"]
     assert isinstance(metadata, dict)
     assert isinstance(named, dict)
-    texts = [*metadata["dependencies"], *metadata["optional-dependencies"]["server"]]
+    texts = [*metadata["dependencies"]]
+    for extra in extras:
+        texts += metadata["optional-dependencies"][extra]
     for group in groups:
         texts += [item for item in named[group] if isinstance(item, str)]
     return [Requirement(text) for text in texts]
@@ -86,8 +91,9 @@ def problems(project: dict[str, object], run: str, dev: str) -> Iterator[str]:
     for lock, text in ((RUN_LOCK, run), (DEV_LOCK, dev)):
         yield from (f"{lock.name} holds an address or option: {entry}" for entry in entries(text) if addressed(entry))
         yield from (f"{lock.name} has no hash for {entry}" for entry in entries(text) if not HASH.search(entry))
-    yield from (f"requirements.txt: {fault}" for fault in unsatisfied(wanted(project, "build"), run_pins))
-    yield from (f"requirements-dev.txt: {fault}" for fault in unsatisfied(wanted(project, "build", "dev"), dev_pins))
+    yield from (f"requirements.txt: {fault}" for fault in unsatisfied(wanted(project, RUN_EXTRAS, "build"), run_pins))
+    needed = wanted(project, DEV_EXTRAS, "build", "dev")
+    yield from (f"requirements-dev.txt: {fault}" for fault in unsatisfied(needed, dev_pins))
     different = [name for name, chosen in run_pins.items() if chosen != dev_pins.get(name)]
     yield from (f"{name} differs between the two locks" for name in different)
 
@@ -105,14 +111,19 @@ def compile_locks(*options: str) -> int:
     """Write both locks; pins already there are kept unless `--upgrade` is given."""
     uv = str(Path(sys.executable).with_name("uv"))
     commands = (
-        ("--group", "dev", "-o", DEV_LOCK.name),
-        ("--group", "build", "-c", DEV_LOCK.name, "-o", RUN_LOCK.name),
+        (*_flags(DEV_EXTRAS), "--group", "dev", "-o", DEV_LOCK.name),
+        (*_flags(RUN_EXTRAS), "--group", "build", "-c", DEV_LOCK.name, "-o", RUN_LOCK.name),
     )
     for command in commands:
         done = subprocess.run([uv, *COMPILE, *command, *options], cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
         if done.returncode:
             return done.returncode
     return check()
+
+
+def _flags(extras: Iterable[str]) -> Iterator[str]:
+    for extra in extras:
+        yield from ("--extra", extra)
 
 
 if __name__ == "__main__":
