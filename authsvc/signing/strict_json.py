@@ -9,6 +9,7 @@ which two widely used decoders cannot read.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import NoReturn
 
@@ -69,9 +70,15 @@ def _no_constant(_: str) -> NoReturn:
 
 def _finite(text: str) -> float:
     number = float(text)
-    if number in (float("inf"), float("-inf")):
+    if math.isinf(number):
         raise ValueError("number out of range")
     return number
+
+
+def _whole(text: str) -> int:
+    # 10**400 is as infinite as 1e400 to a reader that has doubles only.
+    _finite(text)
+    return int(text)
 
 
 def _refuse_lone_surrogates(value: JsonObject) -> None:
@@ -80,5 +87,7 @@ def _refuse_lone_surrogates(value: JsonObject) -> None:
 
 
 # Made once: json.loads and json.dumps make a new one at each call that has options.
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole
+)
 _ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False, sort_keys=True, separators=(",", ":"))
