@@ -43,10 +43,25 @@ class Permission(StrEnum):
 
 
 class Algorithm(StrEnum):
-    """Signature algorithms an app can use (RFC 7518 names)."""
+    """Signature algorithms, by their RFC 7518 and RFC 8037 names."""
 
     ES256 = "ES256"
+    ES384 = "ES384"
+    ES512 = "ES512"
+    EDDSA = "EdDSA"
+    RS256 = "RS256"
+    RS384 = "RS384"
+    RS512 = "RS512"
+    PS256 = "PS256"
+    PS384 = "PS384"
+    PS512 = "PS512"
     HS256 = "HS256"
+    HS384 = "HS384"
+    HS512 = "HS512"
+
+
+APP_ALGORITHMS = (Algorithm.ES256, Algorithm.EDDSA, Algorithm.RS256, Algorithm.HS256)
+"""Those an app can choose; the others are known at the signature layer only."""
 
 
 class Profile(StrEnum):

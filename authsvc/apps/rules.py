@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from authsvc.apps.requests import NOT_SERVED, SERVED, Span, Wish, Wishes
 from authsvc.errors import Faults
-from authsvc.model import Algorithm, AppSettings, Profile
+from authsvc.model import APP_ALGORITHMS, Algorithm, AppSettings, Profile
 from authsvc.verify.identifiers import ROLE_FORM, check_audience, is_role
 
 API_KEY_FORM = "1 to 64 of A-Z a-z 0-9 _ -, beginning with a letter or digit"
@@ -35,7 +35,7 @@ _BOUNDS: Mapping[str, tuple[timedelta, timedelta]] = {
     "issued_at_backdate": (_NOTHING, timedelta(seconds=300)),
 }
 _CHOICES: Mapping[str, Mapping[str, Algorithm | Profile]] = {
-    "algorithm": {member.value: member for member in Algorithm},
+    "algorithm": {member.value: member for member in APP_ALGORITHMS},
     "profile": {member.value: member for member in Profile},
 }
 _DEFAULTS = AppSettings()

@@ -9,20 +9,20 @@ from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
 from authsvc.accounts.requests import AccountProfile
 from authsvc.apps.requests import NOT_SERVED, SERVED, Span, Wish, Wishes
-from authsvc.model import Algorithm, App, AppSettings, Profile, ServiceAccount
+from authsvc.model import APP_ALGORITHMS, Algorithm, App, AppSettings, Profile, ServiceAccount
 from authsvc.rpc.convert import set_moment
 from authsvc.v1 import admin_pb2 as pb
 
 _ENUM_NAMES = {
     "ALGORITHM_ES256": Algorithm.ES256.value,
     "ALGORITHM_HS256": Algorithm.HS256.value,
-    "ALGORITHM_EDDSA": "EdDSA",
-    "ALGORITHM_RS256": "RS256",
+    "ALGORITHM_EDDSA": Algorithm.EDDSA.value,
+    "ALGORITHM_RS256": Algorithm.RS256.value,
     "PROFILE_CLASSIC": Profile.CLASSIC.value,
     "PROFILE_AT_JWT": "at+jwt",
 }
 _ENUM_NUMBERS: Mapping[object, int] = {
-    **{name: pb.Algorithm.Value(f"ALGORITHM_{name.value}") for name in Algorithm},
+    **{name: pb.Algorithm.Value(f"ALGORITHM_{name.value.upper()}") for name in APP_ALGORITHMS},
     Profile.CLASSIC: pb.PROFILE_CLASSIC,
 }
 

@@ -7,30 +7,71 @@ each call; its algorithm objects do neither. This is the only module that import
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from jwt.algorithms import Algorithm as Mathematics
-from jwt.algorithms import ECAlgorithm, HMACAlgorithm
+from jwt.algorithms import ECAlgorithm, HMACAlgorithm, OKPAlgorithm, RSAAlgorithm, RSAPSSAlgorithm
 
 from authsvc.model import Algorithm
 
-# Any: the key type differs by algorithm and PyJWT's own signatures are generic over it.
-MATHEMATICS: Mapping[str, Any] = MappingProxyType(
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What keys of an algorithm are: the JWK key type, for curves the curve, for HMAC the least size of a secret."""
+
+    key_type: str
+    curve: str = ""
+    secret_bytes: int = 0
+
+
+# RFC 7518, sections 3.2 to 3.5 and 6; RFC 8037 for EdDSA.
+FAMILIES: Mapping[Algorithm, Family] = MappingProxyType(
     {
-        Algorithm.ES256: ECAlgorithm(ECAlgorithm.SHA256),
+        Algorithm.HS256: Family("oct", secret_bytes=32),
+        Algorithm.HS384: Family("oct", secret_bytes=48),
+        Algorithm.HS512: Family("oct", secret_bytes=64),
+        Algorithm.ES256: Family("EC", curve="P-256"),
+        Algorithm.ES384: Family("EC", curve="P-384"),
+        Algorithm.ES512: Family("EC", curve="P-521"),
+        Algorithm.EDDSA: Family("OKP", curve="Ed25519"),
+        Algorithm.RS256: Family("RSA"),
+        Algorithm.RS384: Family("RSA"),
+        Algorithm.RS512: Family("RSA"),
+        Algorithm.PS256: Family("RSA"),
+        Algorithm.PS384: Family("RSA"),
+        Algorithm.PS512: Family("RSA"),
+    }
+)
+
+# Any: the key type differs by algorithm and PyJWT's own signatures are generic over it.
+_MATHEMATICS: Mapping[str, Any] = MappingProxyType(
+    {
         Algorithm.HS256: HMACAlgorithm(HMACAlgorithm.SHA256),
+        Algorithm.HS384: HMACAlgorithm(HMACAlgorithm.SHA384),
+        Algorithm.HS512: HMACAlgorithm(HMACAlgorithm.SHA512),
+        Algorithm.ES256: ECAlgorithm(ECAlgorithm.SHA256),
+        Algorithm.ES384: ECAlgorithm(ECAlgorithm.SHA384),
+        Algorithm.ES512: ECAlgorithm(ECAlgorithm.SHA512),
+        Algorithm.EDDSA: OKPAlgorithm(),
+        Algorithm.RS256: RSAAlgorithm(RSAAlgorithm.SHA256),
+        Algorithm.RS384: RSAAlgorithm(RSAAlgorithm.SHA384),
+        Algorithm.RS512: RSAAlgorithm(RSAAlgorithm.SHA512),
+        Algorithm.PS256: RSAPSSAlgorithm(RSAPSSAlgorithm.SHA256),
+        Algorithm.PS384: RSAPSSAlgorithm(RSAPSSAlgorithm.SHA384),
+        Algorithm.PS512: RSAPSSAlgorithm(RSAPSSAlgorithm.SHA512),
     }
 )
 
 
 def sign(algorithm: Algorithm, key: object, message: bytes) -> bytes:
-    """The signature of ``message``: 64 bytes r‖s for ES256 (RFC 7518, 3.4), 32 bytes for HS256 (3.2)."""
-    mathematics: Mathematics = MATHEMATICS[algorithm]
+    """The signature of ``message``: r‖s for ECDSA (RFC 7518, 3.4), the full tag for HMAC (3.2)."""
+    mathematics: Mathematics = _MATHEMATICS[algorithm]
     return mathematics.sign(message, key)
 
 
 def verify(algorithm: Algorithm, key: object, message: bytes, signature: bytes) -> bool:
     """Whether ``signature`` is one of ``message`` under ``key``; a signature of any wrong shape is simply not."""
-    mathematics: Mathematics = MATHEMATICS[algorithm]
+    mathematics: Mathematics = _MATHEMATICS[algorithm]
     return mathematics.verify(message, key, signature)
