@@ -12,9 +12,9 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ValidationError, field_validator
+from pydantic import BeforeValidator, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from authsvc.logs import Level, LogSettingError, parse_levels
@@ -27,8 +27,6 @@ NOT_SERVED = frozenset(
     for name in (
         "MTLS_LISTEN",
         "HTTP_LISTEN",
-        "TLS_CERT",
-        "TLS_KEY",
         "TLS_CLIENT_CA",
         "ALLOW_DEVELOPMENT_TOKENS",
         "MAX_STALENESS",
@@ -74,6 +72,8 @@ class Settings(BaseSettings):
     issuer: str = "authsvc"
     reflection: bool = False
     allow_plaintext: bool = False
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
     log_levels: str = ""
     log_format: Literal["json", "console"] = "json"
     shutdown_grace: Span = timedelta(seconds=15)
@@ -116,6 +116,12 @@ class Settings(BaseSettings):
         file = os.environ.get(f"{PREFIX}CONFIG_FILE")
         toml = (TomlConfigSettingsSource(settings_cls, Path(file)),) if file else ()
         return (init_settings, env_settings, *toml)
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("AUTHSVC_TLS_CERT and AUTHSVC_TLS_KEY go together: set both or neither")
+        return self
 
     @property
     def store_url(self) -> str:
@@ -175,4 +181,5 @@ def _sentence(fault: Any) -> str:
     if fault["type"] == "extra_forbidden":
         nearest = difflib.get_close_matches(name, Settings.model_fields, n=1, cutoff=0.0)
         return f"{name} in {PREFIX}CONFIG_FILE is not a setting; did you mean {nearest[0]}?"
-    return f"{PREFIX}{name.upper()}: {fault['msg'].removeprefix('Value error, ')}"
+    text: str = fault["msg"].removeprefix("Value error, ")
+    return f"{PREFIX}{name.upper()}: {text}" if name else text

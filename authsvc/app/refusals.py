@@ -48,12 +48,13 @@ def kek_of(settings: Settings) -> Kek:
 
 def check_exposure(settings: Settings, *, dev: bool) -> None:
     """Raise ``Refused`` for an address that would show tokens and credentials to the network."""
-    if settings.on_loopback:
-        return
-    if dev:
+    if dev and not settings.on_loopback:
         raise Refused(f"--dev listens on loopback only, and AUTHSVC_LISTEN is {settings.listen}")
-    if not settings.allow_plaintext:
+    if dev and settings.tls_cert is not None:
+        raise Refused("--dev serves without TLS: unset AUTHSVC_TLS_CERT and AUTHSVC_TLS_KEY, or leave --dev out")
+    if not (settings.on_loopback or settings.tls_cert is not None or settings.allow_plaintext):
         raise Refused(
             f"AUTHSVC_LISTEN is {settings.listen}: without TLS, tokens and credentials would cross the network in the "
-            "clear. Where a proxy or a mesh encrypts, say AUTHSVC_ALLOW_PLAINTEXT=true"
+            "clear. Set AUTHSVC_TLS_CERT and AUTHSVC_TLS_KEY; where a proxy or a mesh encrypts, say "
+            "AUTHSVC_ALLOW_PLAINTEXT=true"
         )

@@ -18,6 +18,7 @@ from authsvc.app.refusals import check_exposure, kek_of, refusing, settings_of_p
 from authsvc.clock import system_randomness
 from authsvc.config import Settings
 from authsvc.rpc.server import AddressUnusable, RpcServer
+from authsvc.rpc.tls import TlsFiles, TlsUnusable
 
 
 def run_server(*, dev: bool) -> int:
@@ -38,8 +39,8 @@ def run_server(*, dev: bool) -> int:
 def _serve(server: RpcServer, domain: Domain, settings: Settings, stopping: threading.Event, *, dev: bool) -> None:
     log = domain.logs.get_logger("server")
     try:
-        port = server.listen(settings.listen)
-    except AddressUnusable as fault:
+        port = server.listen(settings.listen, _tls(settings, domain))
+    except (AddressUnusable, TlsUnusable) as fault:
         raise Refused(str(fault)) from None
     readiness = Readiness(domain.store, server.health, domain.logs.get_logger("storage"))
     try:
@@ -54,6 +55,12 @@ def _serve(server: RpcServer, domain: Domain, settings: Settings, stopping: thre
         readiness.stop()
         server.stop(lame_duck=settings.lame_duck, grace=settings.shutdown_grace)
     log.info("server stopped")
+
+
+def _tls(settings: Settings, domain: Domain) -> TlsFiles | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return TlsFiles(settings.tls_cert, settings.tls_key, domain.logs.get_logger("server"))
 
 
 def _stop_on_signals() -> threading.Event:

@@ -27,6 +27,7 @@ from authsvc.rpc.methods import Method, by_name, methods_of_service
 from authsvc.rpc.patience import Patience
 from authsvc.rpc.pipeline import Pipeline, Steps
 from authsvc.rpc.reflection import reflection_methods
+from authsvc.rpc.tls import TlsFiles
 from authsvc.v1 import admin_pb2, auth_pb2
 
 POOL_THREADS = 128
@@ -94,10 +95,17 @@ class RpcServer:
             maximum_concurrent_rpcs=MAXIMUM_CONCURRENT_RPCS,
         )
 
-    def listen(self, address: str) -> int:
-        """Bind to ``host:port`` without TLS and begin to serve; returns the port. Raises ``AddressUnusable``."""
+    def listen(self, address: str, tls: TlsFiles | None = None) -> int:
+        """Bind to ``host:port``, with TLS where files are given, and begin to serve; returns the port.
+
+        Raises ``AddressUnusable``.
+        """
         try:
-            port = self._server.add_insecure_port(address)
+            port = (
+                self._server.add_insecure_port(address)
+                if tls is None
+                else self._server.add_secure_port(address, tls.credentials())
+            )
         except RuntimeError:
             port = 0
         if port == 0:

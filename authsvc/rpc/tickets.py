@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from typing import Protocol
 
 
@@ -20,22 +20,34 @@ class Places:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._taken: Counter[str] = Counter()
+        self._freed: deque[str] = deque()
 
     def taken(self, holder: str) -> int:
         """How many places the holder has taken."""
-        return self._taken[holder]
+        with self._lock:
+            self._settle()
+            return self._taken[holder]
 
     def take(self, holder: str, limit: int) -> Ticket | None:
         """A ticket, or None when the holder has ``limit`` of them."""
         with self._lock:
+            self._settle()
             if self._taken[holder] >= limit:
                 return None
             self._taken[holder] += 1
         return _Ticket(self, holder)
 
     def free(self, holder: str) -> None:
-        """One place of the holder is free again; a holder without places is forgotten."""
-        with self._lock:
+        """One place of the holder is free again, from the next look on.
+
+        Takes no lock: the garbage collector may call this at any moment, also in the middle of ``take``.
+        """
+        self._freed.append(holder)
+
+    def _settle(self) -> None:
+        """Count the places that are free again; a holder without places is forgotten."""
+        while self._freed:
+            holder = self._freed.popleft()
             self._taken[holder] -= 1
             if self._taken[holder] <= 0:
                 del self._taken[holder]
