@@ -14,6 +14,7 @@ from authsvc.config import Settings
 from authsvc.logs import SERVER_SCOPES, LoggerSystem, sink_for_format
 from authsvc.rpc.admin_servicer import AdminServicer
 from authsvc.rpc.auth_servicer import AuthServicer
+from authsvc.rpc.limits import Limits
 from authsvc.rpc.server import RpcServer, Surface
 from authsvc.signing.sealing import Kek, Sealer
 from authsvc.storage import open_store
@@ -70,6 +71,7 @@ def build_server(
     reflection: bool,
     clock: Clock = system_clock,
     randomness: Randomness = system_randomness,
+    limits: Limits | None = None,
 ) -> RpcServer:
     """The gRPC server over a domain, not listening yet."""
     refresh_keys = service_secrets(domain.store, domain.sealer, REFRESH_KEY_PURPOSE, clock=clock)
@@ -89,7 +91,7 @@ def build_server(
         reflection=reflection or dev,
         reflection_open=dev,
     )
-    return RpcServer(surface, domain.logs, randomness)
+    return RpcServer(surface, domain.logs, randomness, limits or Limits())
 
 
 def make_logs(settings: Settings, clock: Clock) -> LoggerSystem:

@@ -23,6 +23,6 @@ class Limits:
     # they are fewer than the pool has threads: some are always left for calls whose bodies are there.
     stalled_principal: int = 32
     stalled_open: int = 8
-    stalled_all: int = 80
+    stalled_all: int = 72
 
     send_seconds: float = 1.0  # for a watcher to take an answer

@@ -23,6 +23,7 @@ from authsvc.rpc.interceptors.credentials import Credentials
 from authsvc.rpc.interceptors.deadline import Deadlines
 from authsvc.rpc.interceptors.errors import Errors
 from authsvc.rpc.interceptors.request_log import RequestLog
+from authsvc.rpc.limits import Limits
 from authsvc.rpc.methods import Method, by_name, methods_of_service
 from authsvc.rpc.patience import Patience
 from authsvc.rpc.pipeline import Pipeline, Steps
@@ -80,10 +81,11 @@ class AddressUnusable(RuntimeError):
 class RpcServer:
     """A server that is built, started once, and stopped once."""
 
-    def __init__(self, surface: Surface, logs: LoggerSystem, randomness: Randomness) -> None:
-        self.health = Health(OUR_SERVICES)
-        self._admission = GlobalAdmission()
-        self._patience = Patience()
+    def __init__(self, surface: Surface, logs: LoggerSystem, randomness: Randomness, limits: Limits) -> None:
+        self._limits = limits
+        self._patience = Patience(limits)
+        self.health = Health(OUR_SERVICES, self._patience)
+        self._admission = GlobalAdmission(limits)
         self._pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="authsvc-rpc")
         self._refusals = ThreadPoolExecutor(REFUSAL_THREADS, thread_name_prefix="authsvc-refusal")
         steps = self._steps(surface, logs, randomness)
@@ -119,6 +121,7 @@ class RpcServer:
         time.sleep(lame_duck.total_seconds())
         self._admission.drain()
         self._server.stop(grace.total_seconds()).wait()
+        self.health.close()
         self._patience.close()
         self._pool.shutdown()
         self._refusals.shutdown()
@@ -133,8 +136,8 @@ class RpcServer:
                 Deadlines(),  # before any work
                 self._admission,  # before the credential, so that a flood costs no hashing
                 Credentials(surface.authenticator, logs.get_logger("credentials")),  # before any body
-                PrincipalAdmission(),  # only now it is known whose call it is
-                StreamAdmission(),
+                PrincipalAdmission(self._limits),  # only now it is known whose call it is
+                StreamAdmission(self._limits),
                 body,  # last: nothing of a body is looked at before all others said yes
             ),
             log=log,

@@ -8,28 +8,21 @@ from datetime import timedelta
 from authsvc.errors import Exhausted, Reason, Unavailable
 from authsvc.rpc.call import Call
 from authsvc.rpc.interceptors.step import Interceptor
+from authsvc.rpc.limits import Limits
 from authsvc.rpc.methods import Form
 from authsvc.rpc.tickets import Places
 
-IN_FLIGHT = 1_024
-IN_FLIGHT_RESERVED = 128
-IN_FLIGHT_PRINCIPAL = 512
-
-STREAMS = 2_000
-STREAMS_PRINCIPAL = 256
-DIALOGS = 16
-
 _ALL = ""
+_OPEN = ""
 _SOON = timedelta(seconds=1)
 
 
 class GlobalAdmission(Interceptor):
     """Health and revocation keep places of their own, so that an overload can be seen and ended."""
 
-    def __init__(self, *, in_flight: int = IN_FLIGHT, reserved: int = IN_FLIGHT_RESERVED) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._places = Places()
-        self._in_flight = in_flight
-        self._reserved = reserved
+        self._limits = limits
         self._draining = threading.Event()
 
     def drain(self) -> None:
@@ -43,7 +36,8 @@ class GlobalAdmission(Interceptor):
             raise Unavailable(Reason.DRAINING, retry_after=_SOON)
         if is_stream(call):
             return
-        ticket = self._places.take(_ALL, self._in_flight + (self._reserved if reserved else 0))
+        limit = self._limits.in_flight + (self._limits.in_flight_reserved if reserved else 0)
+        ticket = self._places.take(_ALL, limit)
         if ticket is None:
             raise Exhausted(Reason.OVERLOADED, retry_after=_SOON)
         call.tickets.append(ticket)
@@ -52,15 +46,15 @@ class GlobalAdmission(Interceptor):
 class PrincipalAdmission(Interceptor):
     """One principal cannot take all places."""
 
-    def __init__(self, *, in_flight: int = IN_FLIGHT_PRINCIPAL) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._places = Places()
-        self._in_flight = in_flight
+        self._limits = limits
 
     def arrive(self, call: Call) -> None:
         """Take a place of the principal; raises RATE_LIMITED when it has none left."""
         if call.principal is None or is_stream(call):
             return
-        ticket = self._places.take(call.principal.account_id, self._in_flight)
+        ticket = self._places.take(call.principal.account_id, self._limits.in_flight_principal)
         if ticket is None:
             raise Exhausted(Reason.RATE_LIMITED, retry_after=_SOON)
         call.tickets.append(ticket)
@@ -69,25 +63,22 @@ class PrincipalAdmission(Interceptor):
 class StreamAdmission(Interceptor):
     """Streams last, so they have a budget of their own; those that hold a thread have a small one."""
 
-    def __init__(
-        self, *, streams: int = STREAMS, per_principal: int = STREAMS_PRINCIPAL, dialogs: int = DIALOGS
-    ) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._all = Places()
-        self._principals = Places()
-        self._streams = streams
-        self._per_principal = per_principal
-        self._dialogs = dialogs
+        self._callers = Places()
+        self._limits = limits
 
     def arrive(self, call: Call) -> None:
         """Take a place for a stream; raises RATE_LIMITED or OVERLOADED when there is none."""
         if call.method is None or not is_stream(call):
             return
-        form = call.method.form
-        self._take(
-            call, self._all, form.name, self._dialogs if form is Form.DIALOG else self._streams, Reason.OVERLOADED
-        )
-        holder = call.principal.account_id if call.principal is not None else _ALL
-        self._take(call, self._principals, holder, self._per_principal, Reason.RATE_LIMITED)
+        form, limits = call.method.form, self._limits
+        in_all = limits.dialogs if form is Form.DIALOG else limits.streams
+        self._take(call, self._all, form.name, in_all, Reason.OVERLOADED)
+        if call.principal is not None:
+            self._take(call, self._callers, call.principal.account_id, limits.streams_principal, Reason.RATE_LIMITED)
+        else:
+            self._take(call, self._callers, _OPEN, limits.streams_open, Reason.OVERLOADED)
 
     @staticmethod
     def _take(call: Call, places: Places, holder: str, limit: int, reason: Reason) -> None:
