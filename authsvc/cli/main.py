@@ -1,0 +1,56 @@
+"""The ``authsvc`` command as a whole."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from authsvc import __version__
+from authsvc.cli.accounts import accounts
+from authsvc.cli.apps import apps
+from authsvc.cli.serve import serve
+from authsvc.cli.token import token
+
+EXIT_CODES = "Exit codes: 0 done, 1 refused or failed (also a token that is not active), 2 wrong usage, 130 Ctrl-C."
+
+app = typer.Typer(
+    help="The token authority: run it, and talk to a running one.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    # Plain text: an error stays one line that programs and people can search for.
+    rich_markup_mode=None,
+    # The pretty form prints the variables of each frame, and some of them are secrets.
+    pretty_exceptions_enable=False,
+)
+app.command()(serve)
+app.add_typer(accounts, name="accounts")
+app.add_typer(apps, name="apps")
+app.add_typer(token, name="token")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"authsvc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def authsvc(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """The token authority: run it, and talk to a running one."""
+
+
+def run() -> None:
+    """Run the command line of this process; ends it with an exit code."""
+    try:
+        "".join(sys.argv).encode("utf-8")
+    except UnicodeEncodeError:  # bytes that are no text, which no message of the contract can carry
+        print("Error: arguments must be UTF-8 text", file=sys.stderr)
+        sys.exit(2)
+    app(prog_name="authsvc")
