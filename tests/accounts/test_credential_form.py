@@ -26,6 +26,7 @@ from authsvc.accounts.credentials import (
 from authsvc.clock import system_randomness
 from authsvc.model import AccountId
 from authsvc.signing import base64url
+from tests.properties import QUICK
 from tests.storage.records import an_account
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
@@ -41,6 +42,7 @@ def _checked(head: str) -> str:
     return head + base64url.encode(zlib.crc32(head.encode()).to_bytes(4, "big"))
 
 
+@QUICK
 @given(credentials)
 def test_what_is_minted_reads_back(made: NewCredential) -> None:
     """A minted credential reads back as its account and the SHA-256 of its text."""
@@ -50,6 +52,7 @@ def test_what_is_minted_reads_back(made: NewCredential) -> None:
     assert presented.digest == made.digest == hashlib.sha256(made.text.encode()).digest()
 
 
+@QUICK
 @given(credentials)
 def test_every_credential_has_the_one_form(made: NewCredential) -> None:
     """It is ask1_, 16 characters of base32, an underscore, 43 of base64url and a checksum of six."""
@@ -64,6 +67,7 @@ def test_two_credentials_of_an_account_differ() -> None:
     assert len({new_account_id(system_randomness) for _ in range(100)}) == 100
 
 
+@QUICK
 @given(credentials, st.data())
 def test_one_changed_character_is_a_typo(made: NewCredential, data: st.DataObject) -> None:
     """Whatever one character becomes, the text is no credential any more."""
@@ -72,6 +76,7 @@ def test_one_changed_character_is_a_typo(made: NewCredential, data: st.DataObjec
     assert read_credential(made.text[:place] + other + made.text[place + 1 :]) is None
 
 
+@QUICK
 @given(credentials)
 def test_a_cut_credential_is_refused(made: NewCredential) -> None:
     """No beginning and no end of a credential is one."""
@@ -81,6 +86,7 @@ def test_a_cut_credential_is_refused(made: NewCredential) -> None:
     assert [part for part in parts if read_credential(part) is not None] == []
 
 
+@QUICK
 @given(credentials, st.text(min_size=1, max_size=100))
 @example(_minted(random.Random(0)), "\n")
 @example(_minted(random.Random(0)), "=")
@@ -92,6 +98,7 @@ def test_an_extended_credential_is_refused(made: NewCredential, more: str) -> No
     assert read_credential(more + made.text) is None
 
 
+@QUICK
 @given(credentials)
 def test_letters_in_another_case_are_refused(made: NewCredential) -> None:
     """Upper and lower case are different letters, in the whole and in any one place."""
@@ -138,6 +145,7 @@ def test_an_endless_text_is_refused() -> None:
     assert read_credential(made.text * 100_000) is None
 
 
+@QUICK
 @given(st.text())
 def test_any_other_text_is_no_credential(text: str) -> None:
     """Reading never raises, and finds a credential in no text that nobody minted."""
