@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +11,14 @@ import grpc
 from google.protobuf.message import Message
 
 from authsvc.clock import Deadline
-from authsvc.errors import AuthError
 from authsvc.model import Principal
 from authsvc.rpc.methods import Method
 from authsvc.rpc.tickets import Ticket
 
 Metadata = Sequence[tuple[str, str | bytes]]
+
+# Each part is shorter than any credential, so what a caller puts into a path by mistake is not shown.
+_SHOWN_NAME = re.compile(r"/[A-Za-z0-9_.]{1,36}/[A-Za-z0-9_]{1,36}", re.ASCII)
 
 
 @dataclass(slots=True, eq=False)
@@ -29,12 +32,13 @@ class Call:
     method: Method | None
     metadata: Metadata = field(repr=False)
     started: float = field(default_factory=time.perf_counter)
-    refusal: AuthError | None = None
+    refusal: Exception | None = None
     tickets: list[Ticket] = field(default_factory=list)
     principal: Principal | None = None
     app: str = ""
     reason: str = ""
     error_id: str = ""
+    answered: bool = False
     deadline: Deadline | None = None
     _context: grpc.ServicerContext | None = None
     _messages: Iterator[bytes] | None = field(default=None, repr=False)
@@ -44,6 +48,11 @@ class Call:
         """The call has reached a thread of its own."""
         self._context = context
         self._messages = messages
+
+    @property
+    def shown_name(self) -> str:
+        """The method's name for the log."""
+        return self.name if self.method is not None or _SHOWN_NAME.fullmatch(self.name) else "unknown"
 
     @property
     def context(self) -> grpc.ServicerContext:

@@ -16,7 +16,6 @@ from typing import Any, TypeAlias
 import grpc
 from google.protobuf.message import Message
 
-from authsvc.errors import AuthError
 from authsvc.rpc.call import Call
 from authsvc.rpc.interceptors.body import Body, parse_request
 from authsvc.rpc.interceptors.errors import Errors
@@ -60,7 +59,7 @@ class Pipeline(grpc.ServerInterceptor):
         try:
             for interceptor in self._steps.chain:
                 interceptor.arrive(call)
-        except AuthError as refusal:
+        except Exception as refusal:  # noqa: BLE001 - the library would answer a bug with a bare UNKNOWN and no line
             call.refusal = refusal
         return self._handler(call)
 
@@ -89,6 +88,7 @@ class Pipeline(grpc.ServerInterceptor):
         self._begin_stream(call, messages, context)
         with self._steps.errors.translating(call):
             yield from call.known_method.serve(self._patient_requests(call), call)
+            call.answered = True
 
     def _begin_stream(self, call: Call, messages: Iterator[bytes], context: grpc.ServicerContext) -> None:
         call.begin(context, messages)

@@ -50,7 +50,7 @@ class Errors(Interceptor):
     def _refuse(self, call: Call, error: AuthError) -> NoReturn:
         call.reason = error.reason
         if error.detail:
-            self._log.debug("call refused", method=call.name, reason=error.reason, detail=error.detail)
+            self._log.debug("call refused", method=call.shown_name, reason=error.reason, detail=error.detail)
         call.context.abort_with_status(status_of(error))
 
     def _fail(self, call: Call, error: Exception) -> NoReturn:
@@ -59,7 +59,7 @@ class Errors(Interceptor):
         # The exception's words may hold a token or SQL: its type and the place say enough to find it.
         self._log.error(
             "unforeseen error",
-            method=call.name,
+            method=call.shown_name,
             error_id=call.error_id,
             exception=type(error).__name__,
             path_name=f"{place.filename.rpartition('/authsvc/')[2]}:{place.lineno}",

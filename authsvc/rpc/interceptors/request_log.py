@@ -36,12 +36,12 @@ class RequestLog(Interceptor):
         """Give back the call's places and write its line: it is over."""
         call.leave()
         code = status_code(call.context) or grpc.StatusCode.OK
-        if code is grpc.StatusCode.OK and not call.context.is_active():
+        if code is grpc.StatusCode.OK and not (call.answered or call.context.is_active()):
             code = grpc.StatusCode.CANCELLED  # the caller left before the answer
         write = self._log.error if code is grpc.StatusCode.INTERNAL else self._log.info
         write(
             "call completed",
-            method=call.name,
+            method=call.shown_name,
             code=code.name,
             reason=call.reason,
             duration_ms=round((time.perf_counter() - call.started) * 1000, 3),
