@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, get_args, get_origin
 
 from authsvc.clock import from_microseconds, to_microseconds
 
-MICROSECOND = timedelta(microseconds=1)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class JsonForm(NamedTuple):
@@ -77,6 +77,6 @@ _PLAIN: Mapping[Any, JsonForm] = {
     str: _same(str),
     bool: _same(bool),
     int: _same(int),
-    timedelta: JsonForm(lambda value: value // MICROSECOND, lambda stored: _integer(stored) * MICROSECOND),
+    timedelta: JsonForm(lambda value: value // _MICROSECOND, lambda stored: _integer(stored) * _MICROSECOND),
     datetime: JsonForm(to_microseconds, lambda stored: from_microseconds(_integer(stored))),
 }

@@ -26,7 +26,7 @@ def disk_full() -> None:
 class Disk(apsw.VFS):
     """Registered under ``name``. ``faults`` holds, by operation and kind of file, what happens instead.
 
-    Operations are ``sync`` and ``write``, kinds ``log`` (the write-ahead log) and ``other``.
+    Operations are ``sync``, ``write`` and ``lock`` (exclusively), kinds ``log`` (the write-ahead log) and ``other``.
     """
 
     def __init__(self) -> None:
@@ -55,6 +55,11 @@ class _File(apsw.VFSFile):
     def xSync(self, flags: int) -> None:  # noqa: N802 - SQLite's name
         self._before("sync")
         super().xSync(flags)
+
+    def xLock(self, level: int) -> None:  # noqa: N802 - SQLite's name
+        if level == apsw.SQLITE_LOCK_EXCLUSIVE:
+            self._before("lock")
+        super().xLock(level)
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - SQLite's name
         self._before("write")

@@ -6,18 +6,22 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
+import apsw
 import pytest
 
 from authsvc.clock import system_randomness
 from authsvc.storage import open_store
 from authsvc.storage.errors import MigrationChanged, SchemaTooNew, StoreInUse
 from authsvc.storage.migrate import Migration, shipped
+from authsvc.storage.sqlite import open_sqlite
 from authsvc.storage.sqlite.connection import Database, fetch
 from authsvc.storage.sqlite.schema import bring_up
 from tests.storage.places import START, SettableClock, SqlitePlace
 from tests.storage.records import keep_app
+from tests.storage.sqlite.disk import Disk
 
 TOGETHER = Path(__file__).with_name("open_together.py")
 
@@ -42,6 +46,24 @@ def test_processes_that_open_a_new_file_together(tmp_path: Path, four_processes:
         kept = {process.stdout.readline() for process in four_processes if process.stdout is not None}
         assert len(kept) == 1
         assert kept <= {f"{process.pid}\n" for process in four_processes}
+
+
+def test_a_refused_switch_of_the_journal_is_tried_again(place: SqlitePlace, clock: SettableClock, disk: Disk) -> None:
+    """Two that switch one new file to the write-ahead log can refuse each other: the refused one tries again."""
+
+    def refuse_twice() -> None:  # the engine itself asks a second time within a millisecond, and then gives up
+        if disk.failed["lock", "other"] == 2:
+            disk.faults.clear()
+        raise apsw.exception_for(apsw.SQLITE_BUSY)
+
+    disk.faults["lock", "other"] = refuse_twice
+    hasty = timedelta(milliseconds=1)
+    store = open_sqlite(
+        place.path, clock=clock, randomness=system_randomness, exclusive=False, busy_timeout=hasty, vfs=disk.name
+    )
+    store.ping()
+    store.close()
+    assert disk.failed["lock", "other"] == 2
 
 
 def test_one_holds_the_store_for_itself(place: SqlitePlace, clock: SettableClock) -> None:

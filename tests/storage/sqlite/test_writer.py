@@ -183,7 +183,7 @@ def test_what_the_engine_undoes_is_told_to_all(writer: Writer, database: Databas
         transaction.fetch("INSERT INTO secrets VALUES ('large', 0, zeroblob(1000000), 0)")
 
     outcomes = in_one_batch(writer, [partial(keep, 0), overflow, partial(keep, 1)])
-    assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
+    assert [getattr(outcome, "detail", "") for outcome in outcomes] == ["FullError 13"] * 3
     assert kept(database) == []
     writer.run(lambda transaction: transaction.fetch("PRAGMA max_page_count = 1000000"))
     assert writer.run(partial(keep, 2)) == 2
