@@ -103,16 +103,19 @@ def load_kek(path: Path) -> Kek:
     ``KekUnusable`` when it is missing, not a file, open to others, writable by the group, or of another size.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # A pipe is not waited for: it is refused below, like everything that is no file.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as fault:
         raise KekUnusable(f"the KEK file {path} cannot be read: {fault.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
             raise KekUnusable(f"the KEK file {path} is not a regular file")
         if mode & (stat.S_IRWXO | stat.S_IWGRP):
             raise KekUnusable(f"the KEK file {path} is open to others: chmod 600 {path}")
-        return Kek(_kek_bytes(file.read(1024), path))
+        return Kek(_kek_bytes(os.read(descriptor, 1024), path))
+    finally:
+        os.close(descriptor)
 
 
 def _kek_bytes(raw: bytes, path: Path) -> bytes:
