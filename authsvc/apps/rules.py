@@ -34,6 +34,7 @@ _BOUNDS: Mapping[str, tuple[timedelta, timedelta]] = {
     "clock_skew": (_NOTHING, timedelta(seconds=120)),
     "issued_at_backdate": (_NOTHING, timedelta(seconds=300)),
 }
+_LONGEST = frozenset({"max_ttl", "session_max_ttl"})
 _CHOICES: Mapping[str, Mapping[str, Algorithm | Profile]] = {
     "algorithm": {member.value: member for member in APP_ALGORITHMS},
     "profile": {member.value: member for member in Profile},
@@ -98,7 +99,8 @@ def _duration(name: str, wish: Span, faults: Faults) -> timedelta:
         faults.add(f"settings.{name}", f"must be {limits}")
     else:
         return timedelta(seconds=wish.seconds)
-    return lowest
+    # Stands in for a faulty wish and fits whatever it is compared with, so that no fault follows from another.
+    return highest if name in _LONGEST else lowest
 
 
 def _choice(name: str, wish: str, faults: Faults) -> Algorithm | Profile:
