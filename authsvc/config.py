@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
-import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from authsvc.logs import Level, LogSettingError, parse_levels
@@ -35,7 +34,7 @@ NOT_SERVED = frozenset(
     )
 )
 # Kubernetes sets these for every service called "authsvc" in the namespace.
-_OF_KUBERNETES = re.compile(r"AUTHSVC_(SERVICE_(HOST|PORT)(_.*)?|PORT(_.*)?)")
+_OF_KUBERNETES = (f"{PREFIX}SERVICE_", f"{PREFIX}PORT")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SPAN = re.compile(r"(\d{1,9})([smhd]?)", re.ASCII)
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.*-]+):(?P<port>\d{1,5})", re.ASCII)
@@ -55,15 +54,19 @@ def span(value: object) -> object:
     return timedelta(seconds=int(parts[1]) * _UNITS[parts[2]])
 
 
-Span = Annotated[timedelta, BeforeValidator(span)]
+def _within_a_day(value: timedelta) -> timedelta:
+    if not timedelta(0) <= value <= timedelta(days=1):
+        raise ValueError("must be a duration from 0s to 1d")
+    return value
+
+
+Span = Annotated[timedelta, BeforeValidator(span), AfterValidator(_within_a_day)]
 
 
 class Settings(BaseSettings):
     """What an operator chooses for a server; frozen."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=False
-    )
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=False)
 
     listen: str = "127.0.0.1:50051"
     state_dir: Path = Path("var")
@@ -106,16 +109,14 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature, here and below
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over the file."""
-        file = os.environ.get(f"{PREFIX}CONFIG_FILE")
-        toml = (TomlConfigSettingsSource(settings_cls, Path(file)),) if file else ()
-        return (init_settings, env_settings, *toml)
+        """Nothing but what is passed in: it is ``load_settings`` that reads the process."""
+        return (init_settings,)
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:
@@ -143,20 +144,31 @@ class Settings(BaseSettings):
             return False
 
 
-def load_settings(environ: Mapping[str, str], **chosen: Any) -> Settings:
-    """Read the settings of this process; ``chosen`` come from the command line and win over all.
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Read the settings of a process from its environment and from the file that this names.
 
     Raises ``SettingsInvalid`` for a name that is misspelt, one that this version does not act on, a value that does
     not parse, and a file that cannot be read or names something unknown.
     """
     _check_names(environ)
-    file = environ.get(f"{PREFIX}CONFIG_FILE")
-    if file and not Path(file).is_file():
-        raise SettingsInvalid(f"{PREFIX}CONFIG_FILE: there is no file {file}")
     try:
-        return Settings(**chosen)
+        return Settings(**{**_of_file(environ.get(f"{PREFIX}CONFIG_FILE")), **_of_environment(environ)})
     except ValidationError as fault:
         raise SettingsInvalid("\n".join(map(_sentence, fault.errors()))) from None
+
+
+def _of_environment(environ: Mapping[str, str]) -> Mapping[str, Any]:
+    names = {name: f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    return {name: environ[variable] for name, variable in names.items() if variable in environ}
+
+
+def _of_file(file: str | None) -> Mapping[str, Any]:
+    if not file:
+        return {}
+    if not Path(file).is_file():
+        raise SettingsInvalid(f"{PREFIX}CONFIG_FILE: there is no file {file}")
+    try:
+        return TomlConfigSettingsSource(Settings, Path(file))()
     except ValueError as fault:  # what a TOML parser says names a line, never a value
         raise SettingsInvalid(f"{PREFIX}CONFIG_FILE: {fault}") from None
 
@@ -165,7 +177,7 @@ def _check_names(environ: Mapping[str, str]) -> None:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {f"{PREFIX}CONFIG_FILE"}
     faults = []
     for name in sorted(environ):
-        if not name.startswith(PREFIX) or name in known | CLIENT_NAMES or _OF_KUBERNETES.fullmatch(name):
+        if not name.startswith(PREFIX) or name in known | CLIENT_NAMES or name.startswith(_OF_KUBERNETES):
             continue
         if name in NOT_SERVED:
             faults.append(f"{name} is not supported by this version: unset it")
@@ -178,8 +190,11 @@ def _check_names(environ: Mapping[str, str]) -> None:
 
 def _sentence(fault: Any) -> str:
     name = "_".join(str(part) for part in fault["loc"])
+    variable = f"{PREFIX}{name.upper()}"
     if fault["type"] == "extra_forbidden":
+        if variable in NOT_SERVED:
+            return f"{name} in {PREFIX}CONFIG_FILE is not supported by this version: leave it out"
         nearest = difflib.get_close_matches(name, Settings.model_fields, n=1, cutoff=0.0)
         return f"{name} in {PREFIX}CONFIG_FILE is not a setting; did you mean {nearest[0]}?"
     text: str = fault["msg"].removeprefix("Value error, ")
-    return f"{PREFIX}{name.upper()}: {text}" if name else text
+    return f"{variable}: {text}" if name else text

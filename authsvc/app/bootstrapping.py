@@ -9,7 +9,7 @@ from authsvc.app import Refused
 from authsvc.app.composition import Domain, open_domain
 from authsvc.app.private_files import create_private
 from authsvc.app.refusals import kek_of, refusing, settings_of_process
-from authsvc.errors import AlreadyExists, InvalidRequest
+from authsvc.errors import AlreadyExists, AuthError, InvalidRequest
 from authsvc.model import Permission
 
 EVERY_PERMISSION = tuple(permission.value for permission in Permission)
@@ -29,13 +29,20 @@ def _make(domain: Domain, name: str, credential_file: Path) -> str:
     create_private(credential_file, b"")
     try:
         made = domain.accounts.bootstrap(AccountProfile(name, EVERY_PERMISSION, all_apps=True))
-    except AlreadyExists:
+    except AuthError as fault:
         credential_file.unlink()
-        raise Refused(
-            "there are service accounts already: let one of them make the next (authsvc accounts create)"
-        ) from None
-    except InvalidRequest as fault:
-        credential_file.unlink()
-        raise Refused("; ".join(f"{each.field} {each.description}" for each in fault.violations)) from None
+        raise _refused(fault) from None
     credential_file.write_text(f"{made.credential.text}\n")
     return made.account.id
+
+
+def _refused(fault: AuthError) -> Exception:
+    """The sentence for this command, or the fault itself where the general one will do."""
+    match fault:
+        case AlreadyExists():
+            return Refused(
+                "there are service accounts already: let one of them make the next (authsvc accounts create)"
+            )
+        case InvalidRequest():
+            return Refused("; ".join(f"{each.field} {each.description}" for each in fault.violations))
+    return fault

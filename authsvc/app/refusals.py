@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from authsvc.app import Refused
 from authsvc.config import Settings, SettingsInvalid, load_settings
@@ -32,10 +31,10 @@ def refusing() -> Iterator[None]:
         raise Refused(f"{fault.filename or 'a file'}: {fault.strerror}") from None
 
 
-def settings_of_process(**chosen: Any) -> Settings:
+def settings_of_process() -> Settings:
     """The settings of this process; raises ``Refused``."""
     with refusing():
-        return load_settings(os.environ, **chosen)
+        return load_settings(os.environ)
 
 
 def kek_of(settings: Settings) -> Kek:

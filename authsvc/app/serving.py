@@ -23,9 +23,10 @@ from authsvc.rpc.tls import TlsFiles, TlsUnusable
 
 def run_server(*, dev: bool) -> int:
     """Serve until SIGTERM or SIGINT, finish what is in flight, return 0; raises ``Refused``."""
-    # A person at a terminal wants Ctrl-C to end it; a load balancer wants time to look elsewhere.
-    in_dev = {"lame_duck": timedelta(0)} if dev and "AUTHSVC_LAME_DUCK" not in os.environ else {}
-    settings = settings_of_process(**in_dev)
+    settings = settings_of_process()
+    if dev and "lame_duck" not in settings.model_fields_set:
+        # A person at a terminal wants Ctrl-C to end it; a load balancer wants time to look elsewhere.
+        settings = settings.model_copy(update={"lame_duck": timedelta(0)})
     check_exposure(settings, dev=dev)
     stopping = _stop_on_signals()
     with refusing():
@@ -52,8 +53,8 @@ def _serve(server: RpcServer, domain: Domain, settings: Settings, stopping: thre
         stopping.wait()
         log.info("server stopping")
     finally:
-        readiness.stop()
         server.stop(lame_duck=settings.lame_duck, grace=settings.shutdown_grace)
+        readiness.stop()
     log.info("server stopped")
 
 
