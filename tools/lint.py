@@ -15,7 +15,7 @@ CHECKS: tuple[tuple[str, ...], ...] = (
     ("ruff", "check", "--quiet"),
     ("ruff", "format", "--check", "--quiet"),
     ("lint-imports", "--no-logo"),
-    ("deptry", "authsvc"),
+    ("deptry", "--no-ansi", "authsvc"),
     ("buf", "lint"),
     ("buf", "format", "--diff", "--exit-code", "protos"),
     ("hadolint", "Dockerfile"),
