@@ -45,7 +45,8 @@ def make_dev_things(domain: Domain, settings: Settings, target: str) -> Path:
 
 def greeting(target: str, dev_json: Path) -> str:
     """Lines that work when pasted; they read the credential from ``dev.json``, so none is printed."""
-    read = f'import json;print(json.load(open({str(dev_json)!r}))["credential"])'
+    # JSON's quotes are Python's, and leave the shell's to the whole.
+    read = f'import json; print(json.load(open({json.dumps(str(dev_json))}))["credential"])'
     credential = f'AUTHSVC_CREDENTIAL="$(python3 -c {shlex.quote(read)})"'
     header = '-H "authorization: Bearer $AUTHSVC_CREDENTIAL"'
     issue = '{"api_key": "dev", "user": {"id": "sara"}, "refreshable": true}'
