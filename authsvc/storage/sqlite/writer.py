@@ -111,7 +111,7 @@ class Writer:
             connection = self._slot.connection()
             if connection.in_transaction:
                 fetch(connection, "ROLLBACK")
-        except apsw.Error:
+        except BaseException:  # noqa: BLE001 - whatever is wrong with it, another connection will do
             self._slot.discard()
 
     def _perform(self, connection: apsw.Connection, unit: Unit[Any]) -> None:
