@@ -11,7 +11,7 @@ import grpc
 from authsvc.client.admin import AdminCalls
 from authsvc.client.calls import Calls
 from authsvc.client.channel import ChannelOptions, open_channel
-from authsvc.client.credential import BearerCredential, presentable
+from authsvc.client.credential import Bearer
 from authsvc.client.request_ids import with_request_id
 from authsvc.client.retries import Retries
 from authsvc.clock import Randomness, system_randomness
@@ -53,14 +53,12 @@ class AuthClient:
         retries: Retries = RETRIES,
         randomness: Randomness = system_randomness,
     ) -> None:
-        bearer = () if credential is None else (BearerCredential(presentable(credential)),)
-        self._calls = Calls(timeout=timeout, retries=retries)
+        self._calls = Calls(Bearer(credential), timeout=timeout, retries=retries)
         self._target = target
         self._randomness = randomness
         self._channel = open_channel(target, tls=tls, allow_plaintext=allow_plaintext, options=options)
-        channel = grpc.intercept_channel(self._channel, *bearer)
-        self._stub = AuthServiceStub(channel)
-        self.admin = AdminCalls(channel, self._calls)
+        self._stub = AuthServiceStub(self._channel)
+        self.admin = AdminCalls(self._channel, self._calls)
 
     def issue_token(self, request: IssueTokenRequest, *, timeout: timedelta | None = None) -> IssueTokenResponse:
         """Mint an access token.

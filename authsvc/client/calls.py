@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import grpc
 
+from authsvc.client.credential import Bearer
 from authsvc.client.errors import AuthClientError, Unavailable
 from authsvc.client.retries import NO_RETRIES, Retries
 from authsvc.client.status import error_of
@@ -18,9 +19,10 @@ Answer = TypeVar("Answer")
 
 
 class Calls:
-    """Makes calls with a deadline each; raises ``AuthClientError`` for those that fail."""
+    """Makes calls with a deadline and the credential each; raises ``AuthClientError`` for those that fail."""
 
-    def __init__(self, *, timeout: timedelta, retries: Retries) -> None:
+    def __init__(self, bearer: Bearer, *, timeout: timedelta, retries: Retries) -> None:
+        self._bearer = bearer
         self._timeout = _positive(timeout)
         self._retries = retries
 
@@ -47,7 +49,7 @@ class Calls:
         deadline = deadline_after(limit.total_seconds())
         delays = retries.delays()
         while True:
-            outcome = _attempt(method, request, deadline)
+            outcome = _attempt(method, request, deadline, self._bearer)
             if not isinstance(outcome, AuthClientError):
                 return outcome
             delay = _delay(outcome, delays)
@@ -57,12 +59,12 @@ class Calls:
 
 
 def _attempt(
-    method: grpc.UnaryUnaryMultiCallable[Request, Answer], request: Request, deadline: Deadline
+    method: grpc.UnaryUnaryMultiCallable[Request, Answer], request: Request, deadline: Deadline, bearer: Bearer
 ) -> Answer | AuthClientError:
     # The error is returned, not raised: raised from here it would carry gRPC's frames as its context, and
     # reporters that print the variables of frames would print the credential among the metadata.
     try:
-        return method(request, timeout=max(seconds_left(deadline), 0))
+        return method(request, timeout=max(seconds_left(deadline), 0), metadata=bearer.metadata())
     except grpc.RpcError as fault:
         return error_of(fault)
 

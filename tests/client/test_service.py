@@ -1,0 +1,124 @@
+"""The client against the real service: every call of the contract."""
+
+from __future__ import annotations
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from authsvc.client import (
+    AlreadyExists,
+    AuthClient,
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    RefreshRefused,
+    Unauthenticated,
+)
+from authsvc.v1 import admin_pb2, auth_pb2
+from tests.conftest import HandClock, RunningServer
+
+SARA = auth_pb2.IssueTokenRequest(api_key="dev", user=auth_pb2.User(id="sara"), refreshable=True)
+
+
+def test_a_token_is_issued_validated_and_refreshed(client: AuthClient) -> None:
+    """The main job, through the SDK."""
+    issued = client.issue_token(SARA)
+    verdict = client.validate_token(auth_pb2.ValidateTokenRequest(api_key="dev", token=issued.token))
+    assert (verdict.active, verdict.info.user.id) == (True, "sara")
+    renewed = client.refresh_token(auth_pb2.RefreshTokenRequest(refresh_token=issued.refresh_token))
+    assert renewed.outcome == auth_pb2.REFRESH_OUTCOME_ROTATED
+
+
+def test_a_lost_reply_recovers_by_its_request_id(client: AuthClient, clock: HandClock) -> None:
+    """The same request asked again, long after the grace, gives the same session and the same successor."""
+    request = auth_pb2.IssueTokenRequest(request_id="i" * 22)
+    request.MergeFrom(SARA)
+    issued = client.issue_token(request)
+    assert client.issue_token(request).refresh_token == issued.refresh_token
+    turn = auth_pb2.RefreshTokenRequest(refresh_token=issued.refresh_token, request_id="r" * 22)
+    renewed = client.refresh_token(turn)
+    clock.move(minutes=10)
+    again = client.refresh_token(turn)
+    assert (again.outcome, again.refresh_token) == (auth_pb2.REFRESH_OUTCOME_REPLAYED, renewed.refresh_token)
+
+
+def test_a_session_that_ended_is_told_from_other_failures(client: AuthClient, clock: HandClock) -> None:
+    """Reuse and forgery are both: the user signs in again."""
+    spent = auth_pb2.RefreshTokenRequest(refresh_token=client.issue_token(SARA).refresh_token)
+    client.refresh_token(spent)
+    clock.move(minutes=10)
+    with pytest.raises(RefreshRefused, match="REFRESH_TOKEN_REUSED"):
+        client.refresh_token(spent)
+    with pytest.raises(RefreshRefused, match="REFRESH_TOKEN_INVALID"):
+        client.refresh_token(auth_pb2.RefreshTokenRequest(refresh_token="art1_forged"))
+
+
+def test_apps_are_made_changed_and_listed(client: AuthClient) -> None:
+    """Every call about apps, and an etag that is out of date."""
+    admin = client.admin
+    made = admin.create_app(admin_pb2.CreateAppRequest(api_key="shop")).app
+    mask = FieldMask(paths=["max_ttl"])
+    settings = admin_pb2.AppSettings(max_ttl=Duration(seconds=7200))
+    change = admin_pb2.UpdateAppRequest(api_key="shop", settings=settings, update_mask=mask, etag=made.etag)
+    assert admin.update_app(change).app.settings.max_ttl.seconds == 7200
+    with pytest.raises(Conflict, match="CONFLICT"):
+        admin.update_app(change)
+    assert admin.suspend_app(admin_pb2.SuspendAppRequest(api_key="shop")).app.settings.suspended
+    assert not admin.resume_app(admin_pb2.ResumeAppRequest(api_key="shop")).app.settings.suspended
+    assert admin.get_app(admin_pb2.GetAppRequest(api_key="shop")).app.api_key == "shop"
+    with pytest.raises(AlreadyExists, match="APP_EXISTS"):
+        admin.create_app(admin_pb2.CreateAppRequest(api_key="shop"))
+
+
+def test_all_pages_are_followed(client: AuthClient) -> None:
+    """Whoever asks for all apps or accounts gets all, once each, however small the pages."""
+    for number in range(5):
+        client.admin.create_app(admin_pb2.CreateAppRequest(api_key=f"app-{number}"))
+        request = admin_pb2.CreateServiceAccountRequest(name=f"backend-{number}", permissions=["tokens.issue"])
+        client.admin.create_service_account(request)
+    apps = [app.api_key for app in client.admin.apps(page_size=2)]
+    assert apps == sorted([*(f"app-{number}" for number in range(5)), "dev"])
+    assert len(client.admin.list_apps(admin_pb2.ListAppsRequest(page_size=2)).apps) == 2
+    accounts = [account.id for account in client.admin.service_accounts(page_size=2)]
+    assert (len(accounts), accounts) == (6, sorted(set(accounts)))
+
+
+def test_accounts_live_through_every_change(client: AuthClient, server: RunningServer) -> None:
+    """Every call about service accounts, and what each does to the account's own calls."""
+    admin = client.admin
+    made = admin.create_service_account(
+        admin_pb2.CreateServiceAccountRequest(name="shop", permissions=["tokens.issue"], apps=["dev"])
+    )
+    account_id = made.service_account.id
+    with AuthClient(server.target, made.credential) as shop:
+        assert shop.issue_token(SARA).token
+        with pytest.raises(PermissionDenied, match="PERMISSION_MISSING"):
+            shop.admin.list_apps(admin_pb2.ListAppsRequest())
+        admin.disable_service_account(admin_pb2.DisableServiceAccountRequest(id=account_id))
+        with pytest.raises(Unauthenticated, match="CREDENTIAL_INVALID"):
+            shop.issue_token(SARA)
+        admin.enable_service_account(admin_pb2.EnableServiceAccountRequest(id=account_id))
+        rotated = admin.rotate_credential(admin_pb2.RotateCredentialRequest(id=account_id))
+        admin.revoke_credential(admin_pb2.RevokeCredentialRequest(id=account_id, credential_id=made.credential_id))
+        with pytest.raises(Unauthenticated, match="CREDENTIAL_INVALID"):
+            shop.issue_token(SARA)
+    with AuthClient(server.target, rotated.credential) as shop:
+        assert shop.issue_token(SARA).token
+    change = admin_pb2.UpdateServiceAccountRequest(id=account_id, name="store", update_mask=FieldMask(paths=["name"]))
+    assert admin.update_service_account(change).service_account.name == "store"
+    found = admin.get_service_account(admin_pb2.GetServiceAccountRequest(id=account_id)).service_account
+    assert (found.name, [each.id for each in found.credentials]) == ("store", [rotated.credential_id])
+
+
+def test_refusals_arrive_as_what_they_mean(client: AuthClient, server: RunningServer) -> None:
+    """An unknown app, a request with faults, and a call without a credential."""
+    with pytest.raises(NotFound) as unknown:
+        client.admin.get_app(admin_pb2.GetAppRequest(api_key="nosuch"))
+    assert (unknown.value.reason, unknown.value.metadata) == ("APP_NOT_FOUND", {"code": "2"})
+    with pytest.raises(InvalidRequest) as faulty:
+        client.issue_token(auth_pb2.IssueTokenRequest(api_key="dev", user=auth_pb2.User(id="!", role="A B")))
+    assert {violation.field for violation in faulty.value.violations} == {"user.id", "user.role"}
+    with AuthClient(server.target) as stranger, pytest.raises(Unauthenticated, match="CREDENTIAL_MISSING"):
+        stranger.issue_token(SARA)
