@@ -12,6 +12,7 @@ from authsvc.accounts.rules import (
     check_apps_exist,
     check_grant,
     check_mask,
+    check_named,
     check_profile,
     masked,
     profile_of,
@@ -55,6 +56,9 @@ class AccountsAdmin:
     def get(self, principal: Principal, account_id: str) -> ServiceAccount:
         """The account; raises ``NotFound`` (SERVICE_ACCOUNT_NOT_FOUND)."""
         check_all_apps(principal)
+        faults = Faults()
+        check_named("id", account_id, faults)
+        faults.refuse_any()
         account = self._view.account(AccountId(account_id))
         if account is None:
             raise NotFound(Reason.SERVICE_ACCOUNT_NOT_FOUND)
@@ -97,6 +101,7 @@ class AccountsAdmin:
         """Change the fields that the mask names; raises as ``create`` does, and ``Conflict`` for an old etag."""
         check_all_apps(principal)
         faults = Faults()
+        check_named("id", account_id, faults)
         check_mask(mask, faults)
         faults.refuse_any()
 
@@ -150,8 +155,12 @@ class AccountsAdmin:
     def revoke_credential(
         self, principal: Principal, account_id: str, credential_id: str, *, deadline: Deadline | None = None
     ) -> ServiceAccount:
-        """End a credential at once; raises ``NotFound`` (CREDENTIAL_NOT_FOUND)."""
-        self.get(principal, account_id)
+        """End a credential at once; raises ``NotFound`` (SERVICE_ACCOUNT_NOT_FOUND, CREDENTIAL_NOT_FOUND)."""
+        check_all_apps(principal)
+        faults = Faults()
+        check_named("id", account_id, faults)
+        check_named("credential_id", credential_id, faults)
+        faults.refuse_any()
 
         def edit(account: ServiceAccount) -> ServiceAccount:
             kept = tuple(known for known in account.credentials if known.id != CredentialId(credential_id))

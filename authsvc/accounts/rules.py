@@ -62,6 +62,12 @@ def check_grant(principal: Principal, permissions: frozenset[Permission]) -> Non
         raise CallerForbidden(Reason.GRANT_EXCEEDS_OWN)
 
 
+def check_named(field: str, value: str, faults: Faults) -> None:
+    """A request says what it is about: an empty name is a fault, not a thing that does not exist."""
+    if not value:
+        faults.add(field, "must be set")
+
+
 def profile_of(account: ServiceAccount) -> AccountProfile:
     """The profile an account has."""
     return AccountProfile(

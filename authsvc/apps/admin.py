@@ -9,7 +9,7 @@ from datetime import datetime
 from authsvc.apps.requests import Wishes
 from authsvc.apps.rules import check_api_key, check_mask, settings_with
 from authsvc.clock import Clock, Deadline
-from authsvc.errors import CallerForbidden, Conflict, Faults, Reason
+from authsvc.errors import CallerForbidden, Conflict, Faults, InvalidRequest, Reason, Violation
 from authsvc.model import (
     ApiKey,
     App,
@@ -26,7 +26,7 @@ from authsvc.signing.sealing import Sealer
 from authsvc.storage.base import Store
 from authsvc.trust.access import app_for
 from authsvc.trust.feed import signing_key_place
-from authsvc.trust.view import TrustView
+from authsvc.trust.view import AppTrust, TrustView
 
 SettingsEdit = Callable[[AppSettings], AppSettings]
 
@@ -46,7 +46,7 @@ class AppsAdmin:
 
     def get(self, principal: Principal, api_key: str) -> App:
         """The app."""
-        return app_for(self._view, principal, api_key).app
+        return self._named(principal, api_key).app
 
     def all(self, principal: Principal) -> tuple[App, ...]:
         """The apps the caller may act for, by api_key."""
@@ -96,7 +96,7 @@ class AppsAdmin:
         deadline: Deadline | None = None,
     ) -> App:
         """Change the settings that the mask names; raises ``InvalidRequest``, and ``Conflict`` for an old etag."""
-        trust = app_for(self._view, principal, api_key)
+        trust = self._named(principal, api_key)
         faults = Faults()
         check_mask(mask, faults)
         faults.refuse_any()
@@ -121,7 +121,7 @@ class AppsAdmin:
         deadline: Deadline | None = None,
     ) -> App:
         """Suspend or resume the app at once; doing it twice is harmless."""
-        app = app_for(self._view, principal, api_key).app
+        app = self._named(principal, api_key).app
         if app.settings.suspended is suspended:
             _check_etag(app, etag_version)
             return app
@@ -133,6 +133,12 @@ class AppsAdmin:
             etag_version,
             deadline,
         )
+
+    def _named(self, principal: Principal, api_key: str) -> AppTrust:
+        """The app of that name; an empty one is a fault: no app is changed because its name was left out."""
+        if not api_key:
+            raise InvalidRequest([Violation("api_key", "must name the app")])
+        return app_for(self._view, principal, api_key)
 
     def _edit(
         self,
