@@ -258,6 +258,21 @@ def test_disabling_and_enabling_twice_is_harmless(
     assert rows.everything() == before
 
 
+def test_an_account_must_be_named(accounts: AccountsAdmin, root: Principal) -> None:
+    """An empty id, or an empty credential id, is a fault of the request, told with all others."""
+    for attempt, fields in (
+        (partial(accounts.get, root, ""), ["id"]),
+        (partial(accounts.update, root, "", a_profile(), (), etag_version=None), ["id", "update_mask"]),
+        (partial(accounts.set_disabled, root, "", True, etag_version=None), ["id"]),
+        (partial(accounts.set_disabled, root, "", False, etag_version=None), ["id"]),
+        (partial(accounts.rotate, root, ""), ["id"]),
+        (partial(accounts.revoke_credential, root, "", ""), ["id", "credential_id"]),
+    ):
+        with pytest.raises(InvalidRequest) as refused:
+            attempt()
+        assert [violation.field for violation in refused.value.violations] == fields
+
+
 @pytest.mark.parametrize("account_id", ["nobody", "A" * 16, "a" * 16])
 def test_an_unknown_account_is_not_found(accounts: AccountsAdmin, root: Principal, account_id: str) -> None:
     """Whatever is asked of an account that is not there: it is not found."""
