@@ -23,6 +23,7 @@ from authsvc.clock import system_randomness
 from authsvc.config import Settings
 from authsvc.logs import JsonLines
 from authsvc.model import ApiKey, App, AppSettings
+from authsvc.rpc.limits import Limits
 from authsvc.rpc.server import RpcServer
 from authsvc.signing.sealing import Kek
 from authsvc.v1 import admin_pb2_grpc, auth_pb2_grpc
@@ -109,14 +110,24 @@ def start_server(state_dir: Path, clock: HandClock) -> Iterator[StartServer]:
     """Start servers; each is stopped when the test ends."""
     with ExitStack() as lifetimes:
 
-        def start(*, dev: bool = True, state: Path = state_dir) -> RunningServer:
+        def start(
+            *,
+            dev: bool = True,
+            state: Path = state_dir,
+            limits: Limits | None = None,
+            build: Callable[[Domain], RpcServer] | None = None,
+        ) -> RunningServer:
             settings = Settings(state_dir=state, listen="127.0.0.1:0")
             log = io.StringIO()
             domain = lifetimes.enter_context(
                 open_domain(settings, Kek(bytes(range(32))), clock=clock, randomness=system_randomness)
             )
             domain.logs.configure_loggers({"default": {"sink": JsonLines(log)}})
-            rpc = build_server(domain, dev=dev, reflection=False, clock=clock)
+            rpc = (
+                build_server(domain, dev=dev, reflection=False, clock=clock, limits=limits)
+                if build is None
+                else build(domain)
+            )
             target = f"127.0.0.1:{rpc.listen('127.0.0.1:0')}"
             rpc.health.set_serving(True)
             profile = AccountProfile("all", EVERY_PERMISSION, all_apps=True)

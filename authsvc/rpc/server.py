@@ -88,8 +88,8 @@ class RpcServer:
         self._admission = GlobalAdmission(limits)
         self._pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="authsvc-rpc")
         self._refusals = ThreadPoolExecutor(REFUSAL_THREADS, thread_name_prefix="authsvc-refusal")
-        steps = self._steps(surface, logs, randomness)
-        pipeline = Pipeline(served_methods(surface, self.health), steps, self._patience, self._refusals)
+        self.steps = self._steps(surface, logs, randomness)
+        pipeline = Pipeline(served_methods(surface, self.health), self.steps, self._patience, self._refusals)
         self._server = grpc.server(
             self._pool,
             interceptors=[pipeline],

@@ -1,0 +1,71 @@
+"""The server as it is seen from outside: its methods, as a literal table, and what it says of the calls it served."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from tests.conftest import RunningServer
+from tests.rpc.http2 import Answer, Connection
+
+AUTH = "/authsvc.v1.AuthService/"
+ADMIN = "/authsvc.v1.AdminService/"
+
+# Each method of ours and the permission that it needs.
+OURS = {
+    f"{AUTH}IssueToken": "tokens.issue",
+    f"{AUTH}RefreshToken": "tokens.refresh",
+    f"{AUTH}ValidateToken": "tokens.validate",
+    f"{ADMIN}CreateApp": "admin.write",
+    f"{ADMIN}GetApp": "admin.read",
+    f"{ADMIN}ListApps": "admin.read",
+    f"{ADMIN}UpdateApp": "admin.write",
+    f"{ADMIN}SuspendApp": "admin.write",
+    f"{ADMIN}ResumeApp": "admin.write",
+    f"{ADMIN}CreateServiceAccount": "admin.write",
+    f"{ADMIN}GetServiceAccount": "admin.read",
+    f"{ADMIN}ListServiceAccounts": "admin.read",
+    f"{ADMIN}UpdateServiceAccount": "admin.write",
+    f"{ADMIN}DisableServiceAccount": "admin.write",
+    f"{ADMIN}EnableServiceAccount": "admin.write",
+    f"{ADMIN}RotateCredential": "admin.write",
+    f"{ADMIN}RevokeCredential": "admin.write",
+}
+VALIDATE = f"{AUTH}ValidateToken"
+HEALTH_CHECK = "/grpc.health.v1.Health/Check"
+HEALTH_WATCH = "/grpc.health.v1.Health/Watch"
+REFLECTION = (
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+)
+
+Metadata = tuple[tuple[str, str], ...]
+T = TypeVar("T")
+
+
+def bearer(credential: str) -> Metadata:
+    """The metadata of a caller with that credential."""
+    return (("authorization", f"Bearer {credential}"),)
+
+
+def answered(connection: Connection, path: str, metadata: Metadata = (), body: bytes = b"") -> Answer:
+    """One whole call and its answer."""
+    stream = connection.call(path, metadata)
+    connection.send(stream, body)
+    return connection.answer(stream)
+
+
+def completed(server: RunningServer) -> list[dict[str, Any]]:
+    """The completion lines written so far, oldest first."""
+    lines = map(json.loads, server.log.getvalue().splitlines())
+    return [line for line in lines if line["message"] == "call completed"]
+
+
+def eventually(look: Callable[[], T], accept: Callable[[T], bool], *, seconds: float = 10) -> T:
+    """Look until what is seen is accepted; what was seen last when the time is up."""
+    end = time.monotonic() + seconds
+    while not accept(seen := look()) and time.monotonic() < end:
+        time.sleep(0.005)
+    return seen
