@@ -56,7 +56,11 @@ class CommentedPool:
 
     def FindFileContainingSymbol(self, symbol: str) -> CommentedFile:
         """The file that declares the symbol; raises ``KeyError``."""
-        return self.FindFileByName(self._default.FindFileContainingSymbol(symbol).name)
+        try:
+            declaring = self._default.FindFileContainingSymbol(symbol)
+        except KeyError:  # the library's pool finds methods by their own look-up only
+            declaring = self._default.FindMethodByName(symbol).containing_service.file
+        return self.FindFileByName(declaring.name)
 
     def __getattr__(self, name: str) -> object:
         # Extensions and messages by number or name: nothing about comments, so the library's own answer.
