@@ -62,8 +62,9 @@ def service_rows(server: Server) -> Iterator[tuple[Row, int]]:
     settings = admin_pb2.AppSettings(algorithm=admin_pb2.ALGORITHM_HS256)
     admin.CreateApp(admin_pb2.CreateAppRequest(api_key="hs", settings=settings), metadata=server.metadata)
 
-    def issue(api_key: str, **more: bool) -> auth_pb2.IssueTokenRequest:
-        return auth_pb2.IssueTokenRequest(api_key=api_key, user=auth_pb2.User(id="sara", role="admin"), **more)
+    def issue(api_key: str, *, refreshable: bool = False) -> auth_pb2.IssueTokenRequest:
+        user = auth_pb2.User(id="sara", role="admin")
+        return auth_pb2.IssueTokenRequest(api_key=api_key, user=user, refreshable=refreshable)
 
     def tokens(count: int) -> list[bytes]:
         return [

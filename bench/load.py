@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import grpc
 
+Metadata = tuple[tuple[str, str | bytes], ...]
 Request = Callable[[int], bytes]
 """The request bytes of the n-th call."""
 
@@ -35,7 +36,7 @@ def closed_loop(
     target: str,
     method: str,
     request: Request,
-    metadata: Sequence[tuple[str, str]],
+    metadata: Metadata,
     *,
     calls: int,
     in_flight: int = 32,
@@ -59,7 +60,7 @@ class _Loop:
         self,
         callables: Sequence[grpc.UnaryUnaryMultiCallable[bytes, bytes]],
         request: Request,
-        metadata: Sequence[tuple[str, str]],
+        metadata: Metadata,
         calls: int,
     ) -> None:
         self._callables = callables

@@ -44,7 +44,7 @@ class Server:
     credential: str = ""
 
     @property
-    def metadata(self) -> tuple[tuple[str, str], ...]:
+    def metadata(self) -> tuple[tuple[str, str | bytes], ...]:
         return (("authorization", f"Bearer {self.credential}"),) if self.credential else ()
 
     def cpu_seconds(self) -> float:
