@@ -7,12 +7,8 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite(
-    "tests.storage.contract", "tests.storage.places", "tests.storage.crowd", "tests.storage.sqlite"
-)
-
-from authsvc.storage.base import Store  # noqa: E402 - after the registration above
-from tests.storage.places import Place, SettableClock, SqlitePlace  # noqa: E402
+from authsvc.storage.base import Store
+from tests.storage.places import Place, SettableClock, SqlitePlace
 
 
 @pytest.fixture
