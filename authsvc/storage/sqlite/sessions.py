@@ -12,12 +12,13 @@ from collections.abc import Mapping
 
 import apsw
 
-from authsvc.clock import from_microseconds, to_microseconds
+from authsvc.clock import to_microseconds
 from authsvc.errors import NotFound, Reason
-from authsvc.model import ApiKey, AuditEvent, Revision, SessionId, SessionRevoked
+from authsvc.model import ApiKey, AuditEvent, SessionId, SessionRevoked
+from authsvc.storage.rows.revocations import SESSION_COLUMNS, session_from
+from authsvc.storage.rows.sessions import COLUMNS
 from authsvc.storage.sqlite.apps import is_there
 from authsvc.storage.sqlite.connection import Row, fetch, fetch_one
-from authsvc.storage.sqlite.session_rows import COLUMNS
 from authsvc.storage.sqlite.transaction import Transaction
 
 _OPEN = f"""
@@ -52,14 +53,14 @@ WHERE id = :id AND generation = :generation AND revoked_at IS NULL
     AND NOT {_COVERED}
 RETURNING {COLUMNS}"""
 
-_LIVE = "SELECT api_key, absolute_expires_at FROM sessions WHERE id = ? AND revoked_at IS NULL"
+_LIVE = "SELECT api_key, id, absolute_expires_at FROM sessions WHERE id = ? AND revoked_at IS NULL"
 
 REVOKE = """
 UPDATE sessions SET revoked_at = max(?, rotated_at), revoke_reason = ?, revoked_revision = ?
 WHERE id = ?"""
 
-_REVOKED = """
-SELECT api_key, id, absolute_expires_at, revoked_revision FROM sessions
+_REVOKED = f"""
+SELECT {SESSION_COLUMNS} FROM sessions
 WHERE revoked_at IS NOT NULL AND absolute_expires_at > ? ORDER BY id"""
 
 
@@ -89,17 +90,12 @@ def revoke_session(transaction: Transaction, session_id: SessionId, reason: str,
     live = transaction.fetch_one(_LIVE, (session_id,))
     if live is None:
         return False
-    api_key, absolute_expires_at = live
     revision = transaction.next_revision()
     transaction.fetch(REVOKE, (to_microseconds(transaction.clock()), reason, revision, session_id))
-    ended = SessionRevoked(ApiKey(api_key), session_id, from_microseconds(absolute_expires_at), revision)
-    transaction.publish(revision, (ended,), audit)
+    transaction.publish(revision, (session_from((*live, revision)),), audit)
     return True
 
 
 def read_revoked(connection: apsw.Connection, now: int) -> tuple[SessionRevoked, ...]:
     """The sessions that were ended and would still live, by id."""
-    return tuple(
-        SessionRevoked(ApiKey(api_key), SessionId(session_id), from_microseconds(until), Revision(revision))
-        for api_key, session_id, until, revision in fetch(connection, _REVOKED, (now,))
-    )
+    return tuple(session_from(row) for row in fetch(connection, _REVOKED, (now,)))

@@ -20,10 +20,11 @@ from authsvc.model import (
     UserId,
 )
 from authsvc.storage.base import Listener, SealedSecret, SessionState, TrustState
-from authsvc.storage.sqlite import accounts, apps, secrets, session_rows, sessions, trust, watermarks
+from authsvc.storage.rows import sessions as session_rows
+from authsvc.storage.rows.moments import lifetime_microseconds
+from authsvc.storage.sqlite import accounts, apps, secrets, sessions, trust, watermarks
 from authsvc.storage.sqlite.connection import Database, fetch
 from authsvc.storage.sqlite.lock import ExclusiveLock
-from authsvc.storage.sqlite.moments import lifetime_microseconds
 from authsvc.storage.sqlite.readers import Readers
 from authsvc.storage.sqlite.writer import Writer
 

@@ -1,25 +1,14 @@
 """A unit's part of the write transaction: its statements, its revision, its audit and what it will be known by."""
 
-from __future__ import annotations
+# ruff: noqa: S608 - statements are put together from constants; values are always bound
 
-from typing import assert_never
+from __future__ import annotations
 
 import apsw
 
-from authsvc.clock import Clock, to_microseconds
-from authsvc.model import (
-    App,
-    AuditEvent,
-    Change,
-    Commit,
-    KeyRecord,
-    Revision,
-    ServiceAccount,
-    SessionRevoked,
-    TokenRevoked,
-    Watermark,
-    session_text,
-)
+from authsvc.clock import Clock
+from authsvc.model import AuditEvent, Change, Commit, Revision
+from authsvc.storage.rows.feed import AUDIT_COLUMNS, FEED_COLUMNS, audit_row, feed_rows
 from authsvc.storage.sqlite.connection import Row, Values, fetch, fetch_one
 
 
@@ -48,42 +37,7 @@ class Transaction:
 
     def publish(self, revision: Revision, changes: tuple[Change, ...], audit: AuditEvent) -> None:
         """Write the feed and the audit rows of this revision, and have the listener told once it is durable."""
-        for ordinal, change in enumerate(changes):
-            self.fetch("INSERT INTO feed VALUES (?, ?, ?, ?, ?)", (revision, ordinal, *_feed_entry(change)))
-        self._audit(revision, audit)
+        for row in feed_rows(revision, changes):
+            self.fetch(f"INSERT INTO feed ({FEED_COLUMNS}) VALUES (?, ?, ?, ?, ?)", row)
+        self.fetch(f"INSERT INTO audit ({AUDIT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", audit_row(revision, audit))
         self.commit = Commit(revision, changes)
-
-    def _audit(self, revision: Revision | None, event: AuditEvent) -> None:
-        self.fetch(
-            "INSERT INTO audit (at, revision, action, principal, api_key, subject, outcome, reason)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                to_microseconds(event.at),
-                revision,
-                event.action,
-                event.principal,
-                event.api_key,
-                event.subject,
-                event.outcome,
-                event.reason,
-            ),
-        )
-
-
-def _feed_entry(change: Change) -> tuple[str, str, str]:
-    """The kind of a change, its app and what it is called there."""
-    match change:
-        case App():
-            return "app", change.api_key, ""
-        case KeyRecord():
-            return "key", change.api_key, change.key_id
-        case ServiceAccount():
-            return "account", "", change.id
-        case SessionRevoked():
-            return "session", change.api_key, session_text(change.session_id)
-        case TokenRevoked():
-            return "token", change.api_key, change.token_id
-        case Watermark():
-            return "watermark", change.api_key, change.user_id or ""
-        case _:
-            assert_never(change)

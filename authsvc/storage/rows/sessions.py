@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from authsvc.clock import from_microseconds, to_microseconds
 from authsvc.model import AccountId, ApiKey, Kind, Profile, Revision, Session, SessionId, UserId
-from authsvc.storage.sqlite.connection import Row
-from authsvc.storage.sqlite.moments import lifetime, lifetime_microseconds, optional_microseconds, optional_moment
+from authsvc.storage.rows.moments import lifetime, lifetime_microseconds, optional_microseconds, optional_moment
 from authsvc.storage.texts import claims_from, claims_text
 
-COLUMNS = (
+COLUMNS: Final = (
     "id, api_key, kind, user_id, claims, profile, access_ttl, generation, rotated_at, request_id_hash,"
     " created_revision, created_at, idle_expires_at, absolute_expires_at, revoked_at, revoke_reason,"
     " caller, opened_public"
@@ -42,7 +43,7 @@ def to_row(session: Session) -> dict[str, object]:
     }
 
 
-def from_row(row: Row) -> Session:
+def from_row(row: tuple[Any, ...]) -> Session:
     """The session in the columns ``COLUMNS``; raises ``StoredDataInvalid``."""
     session_id, api_key, kind, user_id, claims, profile, access_ttl, generation, rotated_at, request_id_hash = row[:10]
     created_revision, created_at, idle_expires_at, absolute_expires_at, revoked_at, revoke_reason = row[10:16]

@@ -1,0 +1,53 @@
+"""Watermarks, single tokens and ended sessions as rows and back."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from authsvc.clock import from_microseconds
+from authsvc.model import ApiKey, Revision, SessionId, SessionRevoked, TokenId, TokenRevoked, UserId, Watermark
+from authsvc.storage.rows.moments import optional_moment
+
+WHOLE_APP: Final = ""
+"""Stands in the column ``user_id`` of an app's own watermark."""
+
+WATERMARK_COLUMNS: Final = (
+    "api_key, user_id, tokens_revision, tokens_revoked_at, tokens_issued_before,"
+    " sessions_revision, sessions_created_before, revision"
+)
+TOKEN_COLUMNS: Final = "api_key, token_id, until, revision"
+SESSION_COLUMNS: Final = "api_key, id, absolute_expires_at, revoked_revision"
+
+
+def user_column(user_id: UserId | None) -> str:
+    """The column ``user_id`` of a watermark; None is the whole app. Raises ``ValueError`` for an empty id."""
+    if user_id == WHOLE_APP:
+        raise ValueError("an empty user id is no user; None stands for the whole app")
+    return user_id or WHOLE_APP
+
+
+def watermark_from(row: tuple[Any, ...]) -> Watermark:
+    """The watermark in the columns ``WATERMARK_COLUMNS``."""
+    api_key, user_id, tokens_revision, revoked_at, issued_before, sessions_revision, created_before, revision = row
+    return Watermark(
+        api_key=ApiKey(api_key),
+        user_id=UserId(user_id) if user_id != WHOLE_APP else None,
+        tokens_revision=Revision(tokens_revision),
+        tokens_revoked_at=optional_moment(revoked_at),
+        tokens_issued_before=optional_moment(issued_before),
+        sessions_revision=Revision(sessions_revision),
+        sessions_created_before=optional_moment(created_before),
+        revision=Revision(revision),
+    )
+
+
+def token_from(row: tuple[Any, ...]) -> TokenRevoked:
+    """The single token in the columns ``TOKEN_COLUMNS``."""
+    api_key, token_id, until, revision = row
+    return TokenRevoked(ApiKey(api_key), TokenId(token_id), optional_moment(until), Revision(revision))
+
+
+def session_from(row: tuple[Any, ...]) -> SessionRevoked:
+    """The ended session in the columns ``SESSION_COLUMNS``."""
+    api_key, session_id, until, revision = row
+    return SessionRevoked(ApiKey(api_key), SessionId(session_id), from_microseconds(until), Revision(revision))
