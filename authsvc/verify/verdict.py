@@ -22,7 +22,7 @@ class VerifiedToken:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``token`` is set exactly when the signature verified and the claims could be read, whatever the status."""
+    """``token`` is set exactly when signature and issuer were accepted and the claims could be read."""
 
     status: TokenStatus
     token: VerifiedToken | None = None

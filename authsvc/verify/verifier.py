@@ -47,13 +47,14 @@ class Verifier:
         return Verdict(TokenStatus.ACTIVE, token)
 
     def _signed(self, text: str, trust: AppTrust, now: datetime) -> VerifiedToken:
-        """The token, its signature verified now or remembered; its key's state is looked at each time."""
+        """The token, its signature verified now or remembered; key state and issuer are looked at each time."""
         if len(text) > MAX_PARSED_BYTES:
             raise Rejected(TokenStatus.MALFORMED, "too long")
         fingerprint = self._signatures.fingerprint(trust.app.api_key, text)
         known = self._signatures.find(fingerprint)
         if known is not None:
             trust.ring.verification_key(known.key_id, now=now, retired_for=trust.longest_life)
+            _check_issuer(known.claims.issuer, trust, now)
             return known
         token = _verify_signed(text, trust, now)
         self._signatures.keep(fingerprint, token)
@@ -61,7 +62,6 @@ class Verifier:
 
     def _judge(self, claims: AccessClaims, trust: AppTrust, questions: Questions, now: datetime) -> None:
         settings, api_key = trust.app.settings, trust.app.api_key
-        _check_issuer(claims.issuer, trust, now)
         if claims.expires_at is None and not trust.app.ever_non_expiring:
             raise Rejected(TokenStatus.CLAIM_INVALID, "exp")
         check_time(claims, now=now, skew=settings.clock_skew)
