@@ -61,6 +61,7 @@ class Connection:
     def __init__(self, target: str, settings: Mapping[int, int] | None = None) -> None:
         host, _, port = target.rpartition(":")
         self._socket = socket.create_connection((host, int(port)), timeout=10)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._next = 1
         self._answers: dict[int, Answer] = {}
         self.settings: dict[int, int] = {}
