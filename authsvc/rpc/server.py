@@ -83,13 +83,13 @@ class RpcServer:
 
     def __init__(self, surface: Surface, logs: LoggerSystem, randomness: Randomness, limits: Limits) -> None:
         self._limits = limits
-        self._patience = Patience(limits)
-        self.health = Health(OUR_SERVICES, self._patience)
+        self.patience = Patience(limits)
+        self.health = Health(OUR_SERVICES, self.patience)
         self._admission = GlobalAdmission(limits)
         self._pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="authsvc-rpc")
         self._refusals = ThreadPoolExecutor(REFUSAL_THREADS, thread_name_prefix="authsvc-refusal")
         self.steps = self._steps(surface, logs, randomness)
-        pipeline = Pipeline(served_methods(surface, self.health), self.steps, self._patience, self._refusals)
+        pipeline = Pipeline(served_methods(surface, self.health), self.steps, self.patience, self._refusals)
         self._server = grpc.server(
             self._pool,
             interceptors=[pipeline],
@@ -122,13 +122,13 @@ class RpcServer:
         self._admission.drain()
         self._server.stop(grace.total_seconds()).wait()
         self.health.close()
-        self._patience.close()
+        self.patience.close()
         self._pool.shutdown()
         self._refusals.shutdown()
 
     def _steps(self, surface: Surface, logs: LoggerSystem, randomness: Randomness) -> Steps:
         rpc = logs.get_logger("rpc")
-        log, errors, body = RequestLog(rpc, randomness), Errors(rpc, randomness), Body(self._patience)
+        log, errors, body = RequestLog(rpc, randomness), Errors(rpc, randomness), Body(self.patience)
         return Steps(
             chain=(
                 log,  # first, so that it sees how every call ended, whoever ended it

@@ -64,12 +64,13 @@ class Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._next = 1
         self._answers: dict[int, Answer] = {}
+        self._acknowledged = 0
         self.settings: dict[int, int] = {}
         chosen = {HEADER_TABLE_SIZE: 0, **(settings or {})}
         payload = b"".join(struct.pack(">HI", *item) for item in chosen.items())
         self._socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
         self._frame(SETTINGS, 0, 0, payload)
-        while not self.settings:
+        while not (self.settings and self._acknowledged):
             self._read()
 
     def close(self) -> None:
@@ -110,12 +111,18 @@ class Connection:
             self._read()
         return self._answers[stream].messages
 
-    def ended(self) -> list[Answer]:
-        """The answers that are complete, after all that was sent so far has arrived and been looked at."""
-        self._frame(PING, 0, 0, b"whatever")
-        self._pong = False
-        while not self._pong:
+    def ended(self, at_least: int = 0) -> list[Answer]:
+        """The answers that are complete: after waiting for that many, all that has been sent so far."""
+        while len(self._complete()) < at_least:
             self._read()
+        # The peer acknowledges settings behind all that it sent before: a PING would do too, but few are allowed.
+        self._frame(SETTINGS, 0, 0, b"")
+        before = self._acknowledged
+        while self._acknowledged == before:
+            self._read()
+        return self._complete()
+
+    def _complete(self) -> list[Answer]:
         return [answer for answer in self._answers.values() if answer.ended]
 
     def _frame(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
@@ -137,9 +144,9 @@ class Connection:
             case 4 if not flags & ACK:
                 self.settings.update(struct.iter_unpack(">HI", payload))
                 self._frame(SETTINGS, ACK, 0, b"")
-            case 6 if flags & ACK:
-                self._pong = True
-            case 6:
+            case 4:
+                self._acknowledged += 1
+            case 6 if not flags & ACK:
                 self._frame(PING, ACK, 0, payload)
         answer.ended |= kind in (DATA, HEADERS) and bool(flags & END_STREAM)
 
