@@ -206,7 +206,7 @@ class AppSettings(_message.Message):
 
     @_builtins.property
     def max_ttl(self) -> _duration_pb2.Duration:
-        """The longest life that a request may ask for; more than 0. Unset: 24 hours."""
+        """The longest life that a request may ask for; more than 0, at most 3650 days. Unset: 24 hours."""
 
     @_builtins.property
     def default_audience(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -220,8 +220,8 @@ class AppSettings(_message.Message):
 
     @_builtins.property
     def session_max_ttl(self) -> _duration_pb2.Duration:
-        """A session ends this long after it was opened, however often it was refreshed; more than 0.
-        Unset: 90 days.
+        """A session ends this long after it was opened, however often it was refreshed; more than 0, at
+        most 3650 days. Unset: 90 days.
         """
 
     @_builtins.property
@@ -243,7 +243,7 @@ class AppSettings(_message.Message):
     @_builtins.property
     def issued_at_backdate(self) -> _duration_pb2.Duration:
         """How long before its making a token says it was issued, so that verifiers whose clock is behind
-        accept it; 0 or more. Unset: 5 seconds.
+        accept it; 0 to 300 seconds. Unset: 5 seconds.
         """
 
     @_builtins.property
