@@ -11,19 +11,11 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.duration_pb2 import Duration
 
 from authsvc.cli.durations import duration_words, read_duration
+from authsvc.cli.words import enum_names
 from authsvc.v1.admin_pb2 import AppSettings
 
-# The names that RFC 7518 and RFC 9068 use, for the names that a proto can have.
-_ENUM_WORDS: Mapping[str, str] = MappingProxyType(
-    {
-        "ALGORITHM_ES256": "ES256",
-        "ALGORITHM_EDDSA": "EdDSA",
-        "ALGORITHM_RS256": "RS256",
-        "ALGORITHM_HS256": "HS256",
-        "PROFILE_CLASSIC": "classic",
-        "PROFILE_AT_JWT": "at+jwt",
-    }
-)
+# Where the name that people know (RFC 8037, RFC 9068) is more than that of the proto without its prefix.
+_SPELLINGS: Mapping[str, str] = MappingProxyType({"EDDSA": "EdDSA", "CLASSIC": "classic", "AT_JWT": "at+jwt"})
 _FIELDS: Mapping[str, FieldDescriptor] = AppSettings.DESCRIPTOR.fields_by_name
 _TRUTHS = MappingProxyType({"true": True, "false": False})
 
@@ -79,9 +71,13 @@ def _reader(field: FieldDescriptor) -> Callable[[str], Any]:
     if field.message_type is not None:
         return _read_duration
     if field.enum_type is not None:
-        words = {_ENUM_WORDS[value.name]: value.number for value in field.enum_type.values if value.number}
+        words = {word: number for number, word in _spellings(field).items()}
         return lambda text: _read_word(text, words)
     return _read_truth if field.type == FieldDescriptor.TYPE_BOOL else str
+
+
+def _spellings(field: FieldDescriptor) -> dict[int, str]:
+    return {number: _SPELLINGS.get(name, name) for number, name in enum_names(field).items() if number}
 
 
 def _read_list(text: str) -> list[str]:
@@ -111,5 +107,5 @@ def _words(settings: AppSettings, field: FieldDescriptor) -> str:
     if field.message_type is not None:
         return duration_words(value.ToTimedelta()) if settings.HasField(field.name) else "-"  # type: ignore[arg-type]
     if field.enum_type is not None:
-        return _ENUM_WORDS.get(field.enum_type.values_by_number[value].name, "-")
+        return _spellings(field).get(value, "-")
     return str(value).lower() if field.type == FieldDescriptor.TYPE_BOOL else value or "-"

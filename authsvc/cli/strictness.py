@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from authsvc.model import Algorithm
+from authsvc.model import APP_ALGORITHMS
 from authsvc.signing import base64url
 from authsvc.signing.jws import MAX_PARSED_BYTES
 from authsvc.signing.rejected import Rejected
@@ -37,8 +37,8 @@ def header_faults(segment: str, header: JsonObject) -> Iterator[str]:
     alg = header.get("alg")
     if isinstance(alg, str) and alg.lower() == "none":
         yield "alg is none: nobody has signed it"
-    elif alg not in list(Algorithm):
-        yield f"alg is {_word(alg)}: known are {', '.join(Algorithm)}"
+    elif alg not in APP_ALGORITHMS:
+        yield f"alg is {_word(alg)}: known are {', '.join(APP_ALGORITHMS)}"
 
 
 def type_faults(header: JsonObject) -> Iterator[str]:

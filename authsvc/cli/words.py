@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
@@ -52,11 +53,16 @@ def whole_numbers(value: Any) -> Any:
 
 def enum_word(message: Message, field: str) -> str:
     """The name of an enum field's value without the enum's prefix; its number where a newer server knows more."""
-    enumeration, number = message.DESCRIPTOR.fields_by_name[field].enum_type, getattr(message, field)
-    assert enumeration is not None
-    names = enumeration.values_by_number
-    prefix = names[0].name.removesuffix("UNSPECIFIED")
-    return names[number].name.removeprefix(prefix) if number in names else str(number)
+    number = getattr(message, field)
+    return enum_names(cast(FieldDescriptor, message.DESCRIPTOR.fields_by_name[field])).get(number, str(number))
+
+
+def enum_names(field: FieldDescriptor) -> dict[int, str]:
+    """The values of an enum field by number, without the prefix that proto names need."""
+    assert field.enum_type is not None
+    names = {value.number: value.name for value in field.enum_type.values}
+    prefix = names[0].removesuffix("UNSPECIFIED")
+    return {number: name.removeprefix(prefix) for number, name in names.items()}
 
 
 def yes_or_no(value: bool) -> str:
