@@ -1,0 +1,76 @@
+"""AdminService as its callers see it: asked over the wire, by the names of its methods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+
+from authsvc.model import Permission
+from authsvc.v1 import admin_pb2
+from tests.conftest import RunningServer
+
+SERVICE = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
+METHODS = tuple(method.name for method in SERVICE.methods)
+READING = ("GetApp", "ListApps", "GetServiceAccount", "ListServiceAccounts")
+WRITING = tuple(name for name in METHODS if name not in READING)
+ALL = tuple(permission.value for permission in Permission)
+
+
+@dataclass
+class Scene:
+    """A server with the apps ``acme``, ``dev`` and ``other``, an account to act on, and callers of several rights."""
+
+    server: RunningServer
+    channel: grpc.Channel
+    edge: admin_pb2.ServiceAccount
+    edge_credential: str
+    callers: dict[str, str] = field(default_factory=dict)
+
+    def ask(self, method: str, *, caller: str = "root", timeout: float = 10, **fields: Any) -> Any:
+        """Call a method with a request of those fields, as one of ``callers``; "nobody" sends no credential."""
+        request = getattr(admin_pb2, f"{method}Request")(**fields)
+        return self.send(method, request.SerializeToString(), caller=caller, timeout=timeout)
+
+    def send(self, method: str, request: bytes, *, caller: str = "root", timeout: float = 10) -> Any:
+        """Call a method with the bytes of a request."""
+        answer = getattr(admin_pb2, f"{method}Response").FromString
+        call: Any = self.channel.unary_unary(f"/{SERVICE.full_name}/{method}", None, answer)
+        credential = self.callers.get(caller, caller)
+        metadata = () if caller == "nobody" else (("authorization", f"Bearer {credential}"),)
+        return call(request, metadata=metadata, timeout=timeout)
+
+    def fine(self, method: str) -> dict[str, Any]:
+        """The fields of a request that this scene answers well."""
+        account = {"id": self.edge.id}
+        requests: dict[str, dict[str, Any]] = {
+            "CreateApp": {"api_key": "new"},
+            "GetApp": {"api_key": "acme"},
+            "UpdateApp": {"api_key": "acme", "update_mask": {"paths": ["clock_skew"]}},
+            "SuspendApp": {"api_key": "acme"},
+            "ResumeApp": {"api_key": "acme"},
+            "CreateServiceAccount": {"name": "new", "permissions": ["admin.read"], "apps": ["acme"]},
+            "UpdateServiceAccount": {**account, "name": "renamed", "update_mask": {"paths": ["name"]}},
+            "RevokeCredential": {**account, "credential_id": self.edge.credentials[0].id},
+            "ListApps": {},
+            "ListServiceAccounts": {},
+        }
+        return requests.get(method, account)
+
+
+def a_scene(server: RunningServer) -> Scene:
+    """Set it and name its callers by what they may; ``tenant`` may all, on ``acme`` alone."""
+    for api_key in ("acme", "other"):
+        server.new_app(api_key)
+    scene = Scene(server, server.channel(), admin_pb2.ServiceAccount(), "", {"root": server.credential})
+    made = scene.ask("CreateServiceAccount", name="edge", permissions=["admin.read"], apps=["acme"])
+    scene.edge, scene.edge_credential = made.service_account, made.credential
+    for name in ("admin.read", "admin.write", "tokens.issue"):
+        others = tuple(other for other in ALL if other != name)
+        for caller, permissions in ((f"only {name}", (name,)), (f"all but {name}", others)):
+            scene.callers[caller] = server.new_credential(
+                caller.replace(" ", "-"), permissions=permissions, all_apps=True
+            )
+    scene.callers["tenant"] = server.new_credential("tenant", permissions=ALL, apps=("acme",))
+    return scene
