@@ -42,7 +42,7 @@ class SentrySink:
 
     def __init__(
         self,
-        capture: Callable[[dict[str, Any]], object],
+        capture: Callable[[Any], object],  # Any: sentry-sdk's type of an event is there with the extra only
         *,
         minimum: Level = Level.WARN,
         then: Sink | None = None,
@@ -78,7 +78,6 @@ def sentry_client(dsn: SecretText, *, release: str, transport: object = None) ->
         attach_stacktrace=False,
         include_local_variables=False,
         include_source_context=False,
-        send_default_pii=False,
         max_breadcrumbs=0,
     )
     return client
