@@ -27,6 +27,7 @@ from authsvc.rpc.limits import Limits
 from authsvc.rpc.server import RpcServer
 from authsvc.signing.sealing import Kek
 from authsvc.v1 import admin_pb2_grpc, auth_pb2_grpc
+from tests.alarms import HandAlarms
 
 
 class HandClock:
@@ -99,6 +100,12 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
+def alarms() -> HandAlarms:
+    """The alarms of all servers of a test; they ring by hand."""
+    return HandAlarms()
+
+
+@pytest.fixture
 def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A directory for a store, gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="authsvc-test-") as path:
@@ -106,7 +113,7 @@ def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def start_server(state_dir: Path, clock: HandClock) -> Iterator[StartServer]:
+def start_server(state_dir: Path, clock: HandClock, alarms: HandAlarms) -> Iterator[StartServer]:
     """Start servers; each is stopped when the test ends."""
     with ExitStack() as lifetimes:
 
@@ -120,7 +127,7 @@ def start_server(state_dir: Path, clock: HandClock) -> Iterator[StartServer]:
             settings = Settings(state_dir=state, listen="127.0.0.1:0")
             log = io.StringIO()
             domain = lifetimes.enter_context(
-                open_domain(settings, Kek(bytes(range(32))), clock=clock, randomness=system_randomness)
+                open_domain(settings, Kek(bytes(range(32))), clock=clock, randomness=system_randomness, alarm=alarms)
             )
             domain.logs.configure_loggers({"default": {"sink": JsonLines(log)}})
             rpc = (

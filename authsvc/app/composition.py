@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from authsvc.accounts.admin import AccountsAdmin
 from authsvc.accounts.authenticate import Authenticator
+from authsvc.app.alarms import start_alarm
 from authsvc.apps.admin import AppsAdmin
 from authsvc.clock import Clock, Randomness, system_clock, system_randomness
 from authsvc.config import Settings
-from authsvc.logs import SERVER_SCOPES, LoggerSystem, sink_for_format
+from authsvc.logs import SERVER_SCOPES, Alarm, LoggerSystem, sink_for_format
+from authsvc.operations.logging import LoggingAdmin
 from authsvc.rpc.admin_servicer import AdminServicer
 from authsvc.rpc.auth_servicer import AuthServicer
 from authsvc.rpc.limits import Limits
@@ -40,13 +42,19 @@ class Domain:
     view: TrustView
     apps: AppsAdmin
     accounts: AccountsAdmin
+    logging: LoggingAdmin
     sealer: Sealer
     logs: LoggerSystem
 
 
 @contextmanager
 def open_domain(
-    settings: Settings, kek: Kek, *, clock: Clock = system_clock, randomness: Randomness = system_randomness
+    settings: Settings,
+    kek: Kek,
+    *,
+    clock: Clock = system_clock,
+    randomness: Randomness = system_randomness,
+    alarm: Alarm = start_alarm,
 ) -> Iterator[Domain]:
     """Open the store and load what a worker decides from.
 
@@ -55,13 +63,15 @@ def open_domain(
     """
     with ExitStack() as lifetimes:
         logs = make_logs(settings, clock)
+        logging = LoggingAdmin(logs, clock=clock, alarm=alarm)
+        lifetimes.callback(logging.close)
         store = open_store(settings.store_url, clock=clock, randomness=randomness)
         lifetimes.callback(store.close)
         sealer, view = Sealer(kek, randomness), TrustView()
         Feed(store, view, sealer)
         apps = AppsAdmin(view, store, sealer, issuer=settings.issuer, clock=clock)
         accounts = AccountsAdmin(view, store, clock=clock, randomness=randomness)
-        yield Domain(store, view, apps, accounts, sealer, logs)
+        yield Domain(store, view, apps, accounts, logging, sealer, logs)
 
 
 def build_server(
@@ -86,7 +96,7 @@ def build_server(
     )
     surface = Surface(
         auth=auth,
-        admin=AdminServicer(domain.apps, domain.accounts),
+        admin=AdminServicer(domain.apps, domain.accounts, domain.logging),
         authenticator=Authenticator(domain.view),
         reflection=reflection or dev,
         reflection_open=dev,

@@ -10,6 +10,7 @@ import typer
 from authsvc import __version__
 from authsvc.cli.accounts import accounts
 from authsvc.cli.apps import apps
+from authsvc.cli.logging import logging
 from authsvc.cli.serve import serve
 from authsvc.cli.token import token
 
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.command()(serve)
 app.add_typer(accounts, name="accounts")
 app.add_typer(apps, name="apps")
+app.add_typer(logging, name="logging")
 app.add_typer(token, name="token")
 
 

@@ -110,3 +110,13 @@ class AdminCalls:
     ) -> v1.RevokeCredentialResponse:
         """End one credential of an account for ever."""
         return self._calls.once(self._stub.RevokeCredential, request, timeout)
+
+    def get_logging(self, request: v1.GetLoggingRequest, *, timeout: timedelta | None = None) -> v1.GetLoggingResponse:
+        """Read what each part of the service logs now."""
+        return self._calls.repeatable(self._stub.GetLogging, request, timeout)
+
+    def configure_logging(
+        self, request: v1.ConfigureLoggingRequest, *, timeout: timedelta | None = None
+    ) -> v1.ConfigureLoggingResponse:
+        """Let parts of the service log more, or less, for a while."""
+        return self._calls.once(self._stub.ConfigureLogging, request, timeout)

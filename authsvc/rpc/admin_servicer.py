@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from authsvc.accounts.admin import AccountsAdmin
 from authsvc.apps.admin import AppsAdmin
+from authsvc.operations.logging import LoggingAdmin
 from authsvc.rpc.call import Call
-from authsvc.rpc.convert_admin import account_message, app_message, profile_of, version_of, wishes_of
+from authsvc.rpc.convert_admin import (
+    account_message,
+    app_message,
+    logging_change_of,
+    profile_of,
+    scope_message,
+    version_of,
+    wishes_of,
+)
 from authsvc.rpc.paging import page_of
 from authsvc.v1 import admin_pb2 as pb
 
 
 class AdminServicer:
-    """Each method is served by one use case of apps or accounts."""
+    """Each method is served by one use case of apps, accounts or operations."""
 
-    def __init__(self, apps: AppsAdmin, accounts: AccountsAdmin) -> None:
+    def __init__(self, apps: AppsAdmin, accounts: AccountsAdmin, logging: LoggingAdmin) -> None:
         self._apps = apps
         self._accounts = accounts
+        self._logging = logging
 
     def CreateApp(self, request: pb.CreateAppRequest, call: Call) -> pb.CreateAppResponse:
         """``admin.write``, all apps."""
@@ -147,3 +157,12 @@ class AdminServicer:
             call.caller, request.id, request.credential_id, deadline=call.deadline
         )
         return pb.RevokeCredentialResponse(service_account=account_message(account))
+
+    def GetLogging(self, _: pb.GetLoggingRequest, call: Call) -> pb.GetLoggingResponse:
+        """``admin.read``, all apps."""
+        return pb.GetLoggingResponse(scopes=map(scope_message, self._logging.get(call.caller)))
+
+    def ConfigureLogging(self, request: pb.ConfigureLoggingRequest, call: Call) -> pb.ConfigureLoggingResponse:
+        """``admin.write``, all apps."""
+        states = self._logging.configure(call.caller, logging_change_of(request))
+        return pb.ConfigureLoggingResponse(scopes=map(scope_message, states))

@@ -9,7 +9,9 @@ from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
 from authsvc.accounts.requests import AccountProfile
 from authsvc.apps.requests import NOT_SERVED, SERVED, Span, Wish, Wishes
+from authsvc.logs import ScopeState
 from authsvc.model import APP_ALGORITHMS, Algorithm, App, AppSettings, Profile, ServiceAccount
+from authsvc.operations import logging
 from authsvc.rpc.convert import set_moment
 from authsvc.v1 import admin_pb2 as pb
 
@@ -80,6 +82,23 @@ def account_message(account: ServiceAccount) -> pb.ServiceAccount:
         set_moment(message.credentials.add(id=credential.id).created_at, credential.created_at)
     set_moment(message.created_at, account.created_at)
     set_moment(message.updated_at, account.updated_at)
+    return message
+
+
+def logging_change_of(message: pb.ConfigureLoggingRequest) -> logging.LoggingChange:
+    """Decode."""
+    return logging.LoggingChange(
+        levels=tuple(logging.WantedLevel(wanted.scope, wanted.level) for wanted in message.levels),
+        span=logging.Span(message.duration.seconds, message.duration.nanos) if message.HasField("duration") else None,
+        reset=message.reset,
+    )
+
+
+def scope_message(state: ScopeState) -> pb.LoggingScope:
+    """Encode."""
+    message = pb.LoggingScope(scope=state.scope, level=str(state.level), follows_default=state.follows_default)
+    if state.until is not None:
+        set_moment(message.expires_at, state.until)
     return message
 
 

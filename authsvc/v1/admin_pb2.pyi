@@ -1193,3 +1193,168 @@ class RevokeCredentialResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RevokeCredentialResponse: _TypeAlias = RevokeCredentialResponse  # noqa: Y015
+
+@_typing.final
+class LoggingScope(_message.Message):
+    """What one part of the service logs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCOPE_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    FOLLOWS_DEFAULT_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    scope: _builtins.str
+    """Names the part, such as `storage`; `default` is what all follow that have no level of their
+    own.
+    """
+    level: _builtins.str
+    """Events of this level and above are written: `trace`, `debug`, `info`, `warn` or `error`."""
+    follows_default: _builtins.bool
+    """The scope has no level of its own: it follows `default`."""
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """When the level set by ConfigureLogging ends. Unset: it stays."""
+
+    def __init__(
+        self,
+        *,
+        scope: _builtins.str = ...,
+        level: _builtins.str = ...,
+        follows_default: _builtins.bool = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "follows_default", b"follows_default", "level", b"level", "scope", b"scope"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LoggingScope: _TypeAlias = LoggingScope  # noqa: Y015
+
+@_typing.final
+class ScopeLevel(_message.Message):
+    """A level for one scope."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCOPE_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    scope: _builtins.str
+    """Names the scope, required; GetLogging lists them."""
+    level: _builtins.str
+    """`trace`, `debug`, `info`, `warn` or `error`. Empty: the scope follows `default`, and `default`
+    what is built in.
+    """
+    def __init__(
+        self,
+        *,
+        scope: _builtins.str = ...,
+        level: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["level", b"level", "scope", b"scope"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScopeLevel: _TypeAlias = ScopeLevel  # noqa: Y015
+
+@_typing.final
+class GetLoggingRequest(_message.Message):
+    """Asks for all scopes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLoggingRequest: _TypeAlias = GetLoggingRequest  # noqa: Y015
+
+@_typing.final
+class GetLoggingResponse(_message.Message):
+    """What is logged now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCOPES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedCompositeFieldContainer[Global___LoggingScope]:
+        """Every scope, by name."""
+
+    def __init__(
+        self,
+        *,
+        scopes: _abc.Iterable[Global___LoggingScope] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["scopes", b"scopes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLoggingResponse: _TypeAlias = GetLoggingResponse  # noqa: Y015
+
+@_typing.final
+class ConfigureLoggingRequest(_message.Message):
+    """Which levels to change, and for how long."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEVELS_FIELD_NUMBER: _builtins.int
+    DURATION_FIELD_NUMBER: _builtins.int
+    RESET_FIELD_NUMBER: _builtins.int
+    reset: _builtins.bool
+    """True: the changes of all earlier calls end first; may stand alone."""
+    @_builtins.property
+    def levels(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScopeLevel]:
+        """The new levels, no scope twice. Empty: see `reset`."""
+
+    @_builtins.property
+    def duration(self) -> _duration_pb2.Duration:
+        """How long they hold: whole seconds, from 1 second to 24 hours. Unset: 1 hour."""
+
+    def __init__(
+        self,
+        *,
+        levels: _abc.Iterable[Global___ScopeLevel] | None = ...,
+        duration: _duration_pb2.Duration | None = ...,
+        reset: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "levels", b"levels", "reset", b"reset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfigureLoggingRequest: _TypeAlias = ConfigureLoggingRequest  # noqa: Y015
+
+@_typing.final
+class ConfigureLoggingResponse(_message.Message):
+    """What is logged after the change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCOPES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedCompositeFieldContainer[Global___LoggingScope]:
+        """Every scope, by name."""
+
+    def __init__(
+        self,
+        *,
+        scopes: _abc.Iterable[Global___LoggingScope] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["scopes", b"scopes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfigureLoggingResponse: _TypeAlias = ConfigureLoggingResponse  # noqa: Y015

@@ -109,6 +109,16 @@ class AdminServiceStub:
                 request_serializer=authsvc_dot_v1_dot_admin__pb2.RevokeCredentialRequest.SerializeToString,
                 response_deserializer=authsvc_dot_v1_dot_admin__pb2.RevokeCredentialResponse.FromString,
                 _registered_method=True)
+        self.GetLogging = channel.unary_unary(
+                '/authsvc.v1.AdminService/GetLogging',
+                request_serializer=authsvc_dot_v1_dot_admin__pb2.GetLoggingRequest.SerializeToString,
+                response_deserializer=authsvc_dot_v1_dot_admin__pb2.GetLoggingResponse.FromString,
+                _registered_method=True)
+        self.ConfigureLogging = channel.unary_unary(
+                '/authsvc.v1.AdminService/ConfigureLogging',
+                request_serializer=authsvc_dot_v1_dot_admin__pb2.ConfigureLoggingRequest.SerializeToString,
+                response_deserializer=authsvc_dot_v1_dot_admin__pb2.ConfigureLoggingResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -422,6 +432,49 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetLogging(self, request, context):
+        """Returns what each part of the service logs now.
+
+        Permission: admin.read
+
+        The caller must act for all apps. This version answers for the process that takes the call.
+
+        Errors:
+        UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+        PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+        INVALID_ARGUMENT: INVALID_REQUEST
+        RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+        DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        INTERNAL: INTERNAL
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfigureLogging(self, request, context):
+        """Lets parts of the service log more, or less, for a while; then they go back to what was
+        configured before.
+
+        Permission: admin.write
+
+        The caller must act for all apps. A scope that is changed already gets the new level and the
+        new time; the changes of other scopes stay. In this version a change reaches only the process
+        that takes the call, and a restart forgets it.
+
+        Errors:
+        UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+        PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+        INVALID_ARGUMENT: INVALID_REQUEST
+        RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+        DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        INTERNAL: INTERNAL
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -494,6 +547,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.RevokeCredential,
                     request_deserializer=authsvc_dot_v1_dot_admin__pb2.RevokeCredentialRequest.FromString,
                     response_serializer=authsvc_dot_v1_dot_admin__pb2.RevokeCredentialResponse.SerializeToString,
+            ),
+            'GetLogging': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLogging,
+                    request_deserializer=authsvc_dot_v1_dot_admin__pb2.GetLoggingRequest.FromString,
+                    response_serializer=authsvc_dot_v1_dot_admin__pb2.GetLoggingResponse.SerializeToString,
+            ),
+            'ConfigureLogging': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfigureLogging,
+                    request_deserializer=authsvc_dot_v1_dot_admin__pb2.ConfigureLoggingRequest.FromString,
+                    response_serializer=authsvc_dot_v1_dot_admin__pb2.ConfigureLoggingResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -879,6 +942,60 @@ class AdminService:
             '/authsvc.v1.AdminService/RevokeCredential',
             authsvc_dot_v1_dot_admin__pb2.RevokeCredentialRequest.SerializeToString,
             authsvc_dot_v1_dot_admin__pb2.RevokeCredentialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLogging(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authsvc.v1.AdminService/GetLogging',
+            authsvc_dot_v1_dot_admin__pb2.GetLoggingRequest.SerializeToString,
+            authsvc_dot_v1_dot_admin__pb2.GetLoggingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfigureLogging(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authsvc.v1.AdminService/ConfigureLogging',
+            authsvc_dot_v1_dot_admin__pb2.ConfigureLoggingRequest.SerializeToString,
+            authsvc_dot_v1_dot_admin__pb2.ConfigureLoggingResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -285,6 +285,41 @@ class AdminServiceStub:
       UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
       INTERNAL: INTERNAL
     """
+    GetLogging: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetLoggingRequest, _admin_pb2.GetLoggingResponse]
+    """Returns what each part of the service logs now.
+
+    Permission: admin.read
+
+    The caller must act for all apps. This version answers for the process that takes the call.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      INVALID_ARGUMENT: INVALID_REQUEST
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    ConfigureLogging: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ConfigureLoggingRequest, _admin_pb2.ConfigureLoggingResponse]
+    """Lets parts of the service log more, or less, for a while; then they go back to what was
+    configured before.
+
+    Permission: admin.write
+
+    The caller must act for all apps. A scope that is changed already gets the new level and the
+    new time; the changes of other scopes stay. In this version a change reaches only the process
+    that takes the call, and a restart forgets it.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      INVALID_ARGUMENT: INVALID_REQUEST
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      INTERNAL: INTERNAL
+    """
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
@@ -537,6 +572,41 @@ class AdminServiceAsyncStub(AdminServiceStub):
       UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
       PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
       NOT_FOUND: SERVICE_ACCOUNT_NOT_FOUND, CREDENTIAL_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    GetLogging: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetLoggingRequest, _admin_pb2.GetLoggingResponse]  # type: ignore[assignment]
+    """Returns what each part of the service logs now.
+
+    Permission: admin.read
+
+    The caller must act for all apps. This version answers for the process that takes the call.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      INVALID_ARGUMENT: INVALID_REQUEST
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    ConfigureLogging: _aio.UnaryUnaryMultiCallable[_admin_pb2.ConfigureLoggingRequest, _admin_pb2.ConfigureLoggingResponse]  # type: ignore[assignment]
+    """Lets parts of the service log more, or less, for a while; then they go back to what was
+    configured before.
+
+    Permission: admin.write
+
+    The caller must act for all apps. A scope that is changed already gets the new level and the
+    new time; the changes of other scopes stay. In this version a change reaches only the process
+    that takes the call, and a restart forgets it.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
@@ -876,6 +946,53 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
           UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
           PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
           NOT_FOUND: SERVICE_ACCOUNT_NOT_FOUND, CREDENTIAL_NOT_FOUND
+          INVALID_ARGUMENT: INVALID_REQUEST
+          RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+          DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          INTERNAL: INTERNAL
+        """
+
+    @_abc_1.abstractmethod
+    def GetLogging(
+        self,
+        request: _admin_pb2.GetLoggingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.GetLoggingResponse, _abc.Awaitable[_admin_pb2.GetLoggingResponse]]:
+        """Returns what each part of the service logs now.
+
+        Permission: admin.read
+
+        The caller must act for all apps. This version answers for the process that takes the call.
+
+        Errors:
+          UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+          PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+          INVALID_ARGUMENT: INVALID_REQUEST
+          RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+          DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          INTERNAL: INTERNAL
+        """
+
+    @_abc_1.abstractmethod
+    def ConfigureLogging(
+        self,
+        request: _admin_pb2.ConfigureLoggingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ConfigureLoggingResponse, _abc.Awaitable[_admin_pb2.ConfigureLoggingResponse]]:
+        """Lets parts of the service log more, or less, for a while; then they go back to what was
+        configured before.
+
+        Permission: admin.write
+
+        The caller must act for all apps. A scope that is changed already gets the new level and the
+        new time; the changes of other scopes stay. In this version a change reaches only the process
+        that takes the call, and a restart forgets it.
+
+        Errors:
+          UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+          PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
           INVALID_ARGUMENT: INVALID_REQUEST
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED

@@ -31,6 +31,7 @@ REPEATED: dict[str, Call] = {
     "list apps": lambda client: client.admin.list_apps(admin_pb2.ListAppsRequest()),
     "get account": lambda client: client.admin.get_service_account(admin_pb2.GetServiceAccountRequest()),
     "list accounts": lambda client: client.admin.list_service_accounts(admin_pb2.ListServiceAccountsRequest()),
+    "get logging": lambda client: client.admin.get_logging(admin_pb2.GetLoggingRequest()),
 }
 ONCE: dict[str, Call] = {
     "create app": lambda client: client.admin.create_app(admin_pb2.CreateAppRequest()),
@@ -43,6 +44,7 @@ ONCE: dict[str, Call] = {
     "enable account": lambda client: client.admin.enable_service_account(admin_pb2.EnableServiceAccountRequest()),
     "rotate": lambda client: client.admin.rotate_credential(admin_pb2.RotateCredentialRequest()),
     "revoke": lambda client: client.admin.revoke_credential(admin_pb2.RevokeCredentialRequest()),
+    "configure logging": lambda client: client.admin.configure_logging(admin_pb2.ConfigureLoggingRequest()),
 }
 
 

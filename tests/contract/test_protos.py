@@ -172,6 +172,8 @@ PERMISSIONS = {
         "EnableServiceAccount": "admin.write",
         "RotateCredential": "admin.write",
         "RevokeCredential": "admin.write",
+        "GetLogging": "admin.read",
+        "ConfigureLogging": "admin.write",
     },
 }
 

@@ -32,6 +32,8 @@ OURS = {
     f"{ADMIN}EnableServiceAccount": "admin.write",
     f"{ADMIN}RotateCredential": "admin.write",
     f"{ADMIN}RevokeCredential": "admin.write",
+    f"{ADMIN}GetLogging": "admin.read",
+    f"{ADMIN}ConfigureLogging": "admin.write",
 }
 VALIDATE = f"{AUTH}ValidateToken"
 HEALTH_CHECK = "/grpc.health.v1.Health/Check"

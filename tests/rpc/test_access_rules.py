@@ -45,7 +45,7 @@ def surface(server: RunningServer, auth: object) -> Surface:
     """The running server's domain behind another ``AuthService``."""
     return Surface(
         auth=cast(AuthServicer, auth),
-        admin=AdminServicer(server.domain.apps, server.domain.accounts),
+        admin=AdminServicer(server.domain.apps, server.domain.accounts, server.domain.logging),
         authenticator=Authenticator(server.domain.view),
         reflection=False,
         reflection_open=False,
