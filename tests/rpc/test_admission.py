@@ -137,9 +137,8 @@ def test_the_place_comes_back(
     for number in range(3):
         with connected(server.target) as connection:
             end(connection, server.metadata)
-            assert (
-                len(eventually(lambda: completed(server), lambda lines: len(lines) == 2 * number + 1)) == 2 * number + 1
-            )
+            over = 2 * number + 1
+            assert eventually(lambda: len(completed(server)), over.__eq__) == over
         with connected(server.target) as connection:
             assert answered(connection, VALIDATE, server.metadata, BODY).status == OK
 
