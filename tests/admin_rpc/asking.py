@@ -13,8 +13,9 @@ from tests.conftest import RunningServer
 
 SERVICE = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
 METHODS = tuple(method.name for method in SERVICE.methods)
-READING = ("GetApp", "ListApps", "GetServiceAccount", "ListServiceAccounts")
-WRITING = tuple(name for name in METHODS if name not in READING)
+READING = ("GetApp", "ListApps", "GetServiceAccount", "ListServiceAccounts", "GetLogging")
+IN_MEMORY = (*READING, "ConfigureLogging")
+STORING = tuple(name for name in METHODS if name not in IN_MEMORY)
 ALL = tuple(permission.value for permission in Permission)
 
 
@@ -55,6 +56,8 @@ class Scene:
             "RevokeCredential": {**account, "credential_id": self.edge.credentials[0].id},
             "ListApps": {},
             "ListServiceAccounts": {},
+            "GetLogging": {},
+            "ConfigureLogging": {"levels": [{"scope": "storage", "level": "debug"}]},
         }
         return requests.get(method, account)
 
