@@ -78,7 +78,7 @@ MESSAGES: Mapping[TokenStatus, str] = MappingProxyType(
         TokenStatus.REVOKED: "the token was revoked; the user signs in again",
         TokenStatus.SESSION_REVOKED: "the session of the token was revoked; the user signs in again",
         TokenStatus.DEVELOPMENT_TOKENS_DISABLED: "development tokens are not accepted here",
-        TokenStatus.SCOPE_DENIED: "the token is limited to certain calls or channels; ask with its call_cid or channel_cid",
+        TokenStatus.SCOPE_DENIED: "the token is limited to certain calls or channels; ask with one of them",
         TokenStatus.ROLE_DENIED: "the token's role is not one of those asked for",
         TokenStatus.APP_SUSPENDED: "the app is suspended",
     }
