@@ -95,6 +95,10 @@ class Connection:
         """Say that no message comes."""
         self._frame(DATA, END_STREAM, stream, b"")
 
+    def ping(self) -> None:
+        """Ask whether anyone is there."""
+        self._frame(PING, 0, 0, b"whatever")
+
     def cancel(self, stream: int) -> None:
         """Take the call back."""
         self._frame(RST_STREAM, 0, stream, struct.pack(">I", CANCEL))

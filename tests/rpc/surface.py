@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from authsvc.accounts.authenticate import Authenticator
+from authsvc.app.composition import Domain
+from authsvc.rpc.admin_servicer import AdminServicer
+from authsvc.rpc.auth_servicer import AuthServicer
+from authsvc.rpc.server import Surface
 from tests.conftest import RunningServer
 from tests.rpc.http2 import Answer, Connection
 
@@ -45,6 +50,17 @@ REFLECTION = (
 
 Metadata = tuple[tuple[str, str], ...]
 T = TypeVar("T")
+
+
+def surface_of(domain: Domain, auth: object, *, authenticator: object = None) -> Surface:
+    """A domain behind another ``AuthService``, and behind another judge of credentials where one is given."""
+    return Surface(
+        auth=cast(AuthServicer, auth),
+        admin=AdminServicer(domain.apps, domain.accounts, domain.logging),
+        authenticator=cast(Authenticator, authenticator or Authenticator(domain.view)),
+        reflection=False,
+        reflection_open=False,
+    )
 
 
 def bearer(credential: str) -> Metadata:

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import cast
 
 import pytest
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 
-from authsvc.accounts.authenticate import Authenticator
 from authsvc.clock import system_randomness
 from authsvc.model import Permission
 from authsvc.rpc.access import AccessRule, AccessUndeclared, declared_rules, foreign_rules
-from authsvc.rpc.admin_servicer import AdminServicer
-from authsvc.rpc.auth_servicer import AuthServicer
 from authsvc.rpc.limits import Limits
 from authsvc.rpc.methods import MethodMissing, methods_of_service
-from authsvc.rpc.server import RpcServer, Surface
+from authsvc.rpc.server import RpcServer
 from authsvc.v1 import access_pb2, admin_pb2, auth_pb2
 from tests.conftest import RunningServer, StartServer
 from tests.rpc.http2 import connected
-from tests.rpc.surface import HEALTH_CHECK, HEALTH_WATCH, OURS, REFLECTION, VALIDATE, answered
+from tests.rpc.surface import HEALTH_CHECK, HEALTH_WATCH, OURS, REFLECTION, VALIDATE, answered, surface_of
 
 UNAUTHENTICATED, UNIMPLEMENTED = 16, 12
 
@@ -39,17 +35,6 @@ def service_with(rule: access_pb2.Access | None) -> ServiceDescriptor:
     pool = DescriptorPool()
     pool.Add(file)
     return pool.FindServiceByName("made.up.Service")
-
-
-def surface(server: RunningServer, auth: object) -> Surface:
-    """The running server's domain behind another ``AuthService``."""
-    return Surface(
-        auth=cast(AuthServicer, auth),
-        admin=AdminServicer(server.domain.apps, server.domain.accounts, server.domain.logging),
-        authenticator=Authenticator(server.domain.view),
-        reflection=False,
-        reflection_open=False,
-    )
 
 
 def test_each_method_of_ours_has_its_published_rule() -> None:
@@ -103,7 +88,7 @@ def test_a_server_that_does_not_serve_its_contract_does_not_start(server: Runnin
 
     without_refresh = SimpleNamespace(IssueToken=print, ValidateToken=print)
     with pytest.raises(MethodMissing, match="RefreshToken"):
-        RpcServer(surface(server, without_refresh), server.domain.logs, system_randomness, Limits())
+        RpcServer(surface_of(server.domain, without_refresh), server.domain.logs, system_randomness, Limits())
 
 
 @pytest.mark.parametrize("reflection_open", [True, False])
