@@ -33,6 +33,18 @@ class TokenAudit:
             reason="APP_NOT_ALLOWED",
         )
 
+    def ahead_of_the_store(self, principal: Principal, session: Session, generation: int) -> None:
+        """A token of ours names a generation that the store never gave out: somebody has to look at the store."""
+        self._log.error(
+            "refresh token ahead of the store: was a copy restored, or do two stores share one key?",
+            principal=principal.account_id,
+            app=session.api_key,
+            session_id=session_text(session.id),
+            generation=generation,
+            outcome="refused",
+            reason="REFRESH_TOKEN_INVALID",
+        )
+
     def _line(self, message: str, principal: Principal, token: VerifiedToken, request_id: str, *, outcome: str) -> None:
         session_id = token.claims.session_id
         self._log.info(

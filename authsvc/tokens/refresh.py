@@ -74,6 +74,9 @@ class Refresh:
             fate = judge(state, presented, trust.app.settings)
             if fate is Fate.REUSED:
                 self._end(principal, state, deadline)
+            if fate is Fate.AHEAD:
+                self._audit.ahead_of_the_store(principal, state.session, presented.generation)
+                raise RefreshRefused(Reason.REFRESH_TOKEN_INVALID, detail="generation ahead of the store")
             # Minted before the turn: what cannot be minted turns nothing.
             minted = self._mint.mint_for_session(trust, state.session)
             if fate is Fate.REPLAY:

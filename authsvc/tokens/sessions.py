@@ -13,11 +13,15 @@ from authsvc.storage.base import SessionState
 
 
 class Fate(Enum):
-    """What to do with a presented generation of a live session."""
+    """What to do with a presented generation of a live session.
+
+    AHEAD: it was never given out, so the store is a restored copy, or one of two under one key.
+    """
 
     ROTATE = "rotate"
     REPLAY = "replay"
     REUSED = "reused"
+    AHEAD = "ahead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,12 @@ def refuse_ended(state: SessionState) -> None:
 def judge(state: SessionState, presented: Presented, settings: AppSettings) -> Fate:
     """Decide by generations; time only says whether the parent of the live token may be answered once more.
 
-    Raises ``RefreshRefused``: SESSION_REVOKED, REFRESH_TOKEN_EXPIRED, or REFRESH_TOKEN_INVALID for a generation that
-    was never given out (a restored copy of the store, or two stores under one key).
+    Raises ``RefreshRefused``: SESSION_REVOKED or REFRESH_TOKEN_EXPIRED.
     """
     refuse_ended(state)
     behind = state.session.generation - presented.generation
     if behind < 0:
-        raise RefreshRefused(Reason.REFRESH_TOKEN_INVALID, detail="generation ahead of the store")
+        return Fate.AHEAD
     if behind == 0:
         return Fate.ROTATE
     if behind == 1 and (_same_request(state, presented, settings) or _in_grace(state, settings)):
