@@ -47,12 +47,16 @@ def open_session(
     minted = mint.mint(trust, replace(grant, session_id=session_id))
     fresh = _new_session(mint, trust, principal, request, grant, session_id)
     kept = store.open_session(fresh, deadline=deadline)
-    if replace(kept, created_revision=fresh.created_revision) == fresh:
+    opened_now = replace(kept, created_revision=fresh.created_revision) == fresh
+    if opened_now and not request.request_id:
         return OpenedSession(kept, minted)
+    # It may be the session of an earlier delivery, which may have ended: the store knows.
     state = store.session_state(session_id, deadline=deadline)
     if state is None:  # purged between the two statements: it had ended long ago
         return open_session(store, mint, trust, principal, request, grant, session_id=session_id, deadline=deadline)
     refuse_ended(state)
+    if opened_now:
+        return OpenedSession(kept, minted)
     return OpenedSession(state.session, mint.mint_for_session(trust, state.session))
 
 
