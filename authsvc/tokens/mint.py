@@ -57,13 +57,13 @@ class Mint:
         Raises ``KeyNotReady`` when the app has no active key, and ``InvalidRequest`` (TOKEN_TOO_LARGE) above 4 KiB.
         """
         key = trust.ring.signing_key()
-        backdate = trust.app.settings.issued_at_backdate
+        backdate, revision = trust.app.settings.issued_at_backdate, self._view.revision
         claims = AccessClaims(
             issuer=trust.app.settings.issuer,
             kind=grant.kind,
             user=grant.user,
-            token_id=token_id_of(self._view.revision, self._randomness(_JTI_RANDOM_BYTES)),
-            token_revision=self._view.revision,
+            token_id=token_id_of(revision, self._randomness(_JTI_RANDOM_BYTES)),
+            token_revision=revision,
             issued_at=int((self._clock() - backdate).timestamp()),
             expires_at=grant.expires_at,
             not_before=None,
