@@ -71,13 +71,14 @@ class Rows:
     @contextlib.contextmanager
     def unwritable(self, table: str) -> Iterator[None]:
         """While this lasts, whoever inserts into ``table`` fails."""
-        self._write(f"CREATE TRIGGER full BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'full'); END")
+        self.tamper(f"CREATE TRIGGER full BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'full'); END")
         try:
             yield
         finally:
-            self._write("DROP TRIGGER full")
+            self.tamper("DROP TRIGGER full")
 
-    def _write(self, statement: str) -> None:
+    def tamper(self, statement: str) -> None:
+        """Change the file behind the store's back."""
         with contextlib.closing(apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
             connection.set_busy_timeout(5_000)
             connection.execute(statement)
