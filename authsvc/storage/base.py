@@ -4,11 +4,15 @@ All methods are safe to call from many threads at once. They raise:
 
 - ``Unavailable`` (STORE_UNAVAILABLE) when the engine cannot do it now, or the store is closed. A method that
   raised it must not have been acknowledged: a later read may show the change or not, never half of it.
-- ``DeadlinePassed`` when ``deadline`` passed before the work was begun; then nothing was changed.
+- ``DeadlinePassed`` when ``deadline`` passed before the work was begun, or while it waited for another's; then
+  nothing was changed.
 
 A method that changes something must have made it durable before it returns, and must have told the store's
 listener of the commit, in commit order, before it returns. Moments are kept to the microsecond in UTC; identifiers
-that differ only in case must be different identifiers.
+that differ only in case must be different identifiers. Identifiers, names and what the audit says must not hold a NUL
+character: a call with one must raise ``ValueError`` and change nothing; inside custom data NUL is kept like any other.
+
+The store's clock is PostgreSQL's own (``clock_timestamp()``), and on SQLite the one that is passed in.
 """
 
 from __future__ import annotations
@@ -80,7 +84,7 @@ class SealedSecret:
 
 
 class Store(Protocol):
-    """A backend. Obtained from ``authsvc.storage.open_store``, already migrated."""
+    """A backend. Obtained from ``authsvc.storage.open_store``, with the schema this program knows."""
 
     @property
     def epoch(self) -> int:

@@ -15,12 +15,32 @@ class StoreUrlInvalid(StoreRefused, ValueError):
     """The address names no store this version can open."""
 
 
+class BackendMissing(StoreRefused):
+    """The address is right, but what this backend needs is not installed."""
+
+
 class StoreInUse(StoreRefused):
     """Another process holds the store for itself."""
 
 
 class NotAStore(StoreRefused):
     """Something else is where the store should be."""
+
+
+class StoreUnfit(StoreRefused):
+    """The database is there but cannot keep what the store must keep; the text says what is missing."""
+
+
+class SchemaTooOld(StoreRefused):
+    """The store has not seen all migrations of this program, and they are not applied without being asked for."""
+
+    def __init__(self, found: int, known: int) -> None:
+        super().__init__(
+            f"the store's schema is version {found}, this program needs {known}: run `authsvc migrate` "
+            "(with --dry-run it only shows what it would do)"
+        )
+        self.found = found
+        self.known = known
 
 
 class SchemaTooNew(StoreRefused):

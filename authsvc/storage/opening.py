@@ -5,44 +5,91 @@ Texts of refusals name the scheme and what is wrong, never the address: it may h
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from authsvc.clock import Clock, Randomness, system_randomness
+from authsvc.storage import sqlite
 from authsvc.storage.base import Store
-from authsvc.storage.errors import StoreUrlInvalid
-from authsvc.storage.sqlite import open_sqlite
+from authsvc.storage.errors import BackendMissing, StoreUrlInvalid
+from authsvc.storage.migrate import Migration
 
-_FORMS = "use sqlite:///relative/path or sqlite:////absolute/path"
+_FORMS = "use sqlite:///relative/path, sqlite:////absolute/path or postgresql://user:password@host/database"
 
 
-def open_store(url: str, *, clock: Clock, randomness: Randomness = system_randomness, exclusive: bool = True) -> Store:
-    """Open the store at ``url``, migrated to what this program knows.
+def open_store(
+    url: str,
+    *,
+    clock: Clock,
+    randomness: Randomness = system_randomness,
+    exclusive: bool = True,
+    migrate: bool = False,
+) -> Store:
+    """Open the store at ``url``.
 
     ``exclusive`` keeps other exclusive openers out while it is open (``StoreInUse``): a server sees only its own
-    commits, so two must not share a file. Raises ``StoreRefused`` where an operator has to act, ``Unavailable`` where
-    the engine cannot do it now, ``OSError`` where the files cannot be made.
+    commits, so two must not share a store. A SQLite file is made and migrated as needed, and ``clock`` is its clock;
+    a PostgreSQL database is migrated with ``migrate`` only, since others may be using it, and has a clock of its own.
+    Raises ``StoreRefused`` where an operator has to act, ``Unavailable`` where the engine cannot do it now, ``OSError``
+    where the files cannot be made.
     """
-    return open_sqlite(sqlite_path(url), clock=clock, randomness=randomness, exclusive=exclusive)
+    if _is_postgres(url):
+        with _driver_wanted():
+            from authsvc.storage import postgres  # noqa: PLC0415 - here and below: its driver is an extra
+        return postgres.open_postgres(url, exclusive=exclusive, migrate=migrate)
+    return sqlite.open_sqlite(sqlite_path(url), clock=clock, randomness=randomness, exclusive=exclusive)
+
+
+def find_missing(url: str) -> tuple[Migration, ...]:
+    """The migrations the store at ``url`` still needs; makes and changes nothing. Raises as ``open_store``."""
+    if _is_postgres(url):
+        with _driver_wanted():
+            from authsvc.storage import postgres  # noqa: PLC0415
+        return postgres.find_missing(url)
+    return sqlite.find_missing(sqlite_path(url))
+
+
+def apply_missing(url: str, *, clock: Clock, randomness: Randomness = system_randomness) -> tuple[Migration, ...]:
+    """Apply them, each in a transaction of its own; returns those that this call applied. Raises as ``open_store``."""
+    if _is_postgres(url):
+        with _driver_wanted():
+            from authsvc.storage import postgres  # noqa: PLC0415
+        return postgres.apply_missing(url)
+    return sqlite.apply_missing(sqlite_path(url), clock=clock, randomness=randomness)
 
 
 def sqlite_path(url: str) -> Path:
     """The path in a ``sqlite:///`` address; raises ``StoreUrlInvalid``."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise StoreUrlInvalid(f"the store's address is malformed; {_FORMS}") from None
-    if parts.scheme in {"postgres", "postgresql"}:
-        raise StoreUrlInvalid(f"this version has no PostgreSQL backend; {_FORMS}")
+    parts = _split(url)
     if parts.scheme != "sqlite":
         raise StoreUrlInvalid(f"the store's address has an unknown scheme; {_FORMS}")
-    return _path(parts)
-
-
-def _path(parts: SplitResult) -> Path:
     path = unquote(parts.path.removeprefix("/"))
     if parts.netloc or parts.query or parts.fragment:
         raise StoreUrlInvalid(f"a sqlite address has a path and nothing else; {_FORMS}")
     if not path or path == ":memory:" or path.endswith("/") or "\0" in path:
         raise StoreUrlInvalid(f"a sqlite address names a file; {_FORMS}")
     return Path(path)
+
+
+def _is_postgres(url: str) -> bool:
+    return url.startswith(("postgresql://", "postgres://"))
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise StoreUrlInvalid(f"the store's address is malformed; {_FORMS}") from None
+
+
+@contextmanager
+def _driver_wanted() -> Iterator[None]:
+    """Say what to install where the block imports a driver that is not there."""
+    try:
+        yield
+    except ImportError as missing:
+        if (missing.name or "psycopg").partition(".")[0] not in {"psycopg", "psycopg_pool"}:
+            raise
+        raise BackendMissing("a PostgreSQL store needs its driver: pip install 'authsvc[server,postgres]'") from None

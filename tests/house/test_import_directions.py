@@ -31,6 +31,7 @@ VIOLATIONS = [
     ("storage", "from google.protobuf import struct_pb2", "Only the edges know gRPC"),
     ("verify", "import jwt", "Only signing knows PyJWT"),
     ("storage.base", "import apsw", "Only its backend knows SQLite"),
+    ("storage.sqlite", "import psycopg_pool", "Only its backend knows PostgreSQL"),
     ("storage.sqlite", "import psycopg", "Only its backend knows PostgreSQL"),
 ]
 

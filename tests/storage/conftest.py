@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from authsvc.storage.base import Store
-from tests.storage.places import Place, SettableClock, SqlitePlace
+from tests.storage.places import Place, PostgresPlace, SettableClock, SqlitePlace
+from tests.storage.postgres.server import Server
 
 
 @pytest.fixture
@@ -29,3 +30,20 @@ def sqlite_place(tmp_path: Path) -> Iterator[SqlitePlace]:
     place = SqlitePlace(tmp_path)
     yield place
     place.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """A PostgreSQL server for all tests; who stops it starts it again."""
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def postgres_place(postgres_server: Server) -> Iterator[PostgresPlace]:
+    """A database with the schema and nothing else."""
+    with postgres_server.migrated() as name:
+        place = PostgresPlace(postgres_server.url(name))
+        yield place
+        place.close()

@@ -9,6 +9,7 @@ from typing import Protocol
 from authsvc.clock import Clock
 from authsvc.storage import open_store
 from authsvc.storage.base import Store
+from authsvc.storage.postgres import open_postgres
 
 START = datetime(2026, 3, 1, 12, 0, 0, 123457, tzinfo=UTC)
 
@@ -49,6 +50,24 @@ class SqlitePlace:
 
     def open(self, *, clock: Clock) -> Store:
         store = open_store(self.url, clock=clock, exclusive=False)
+        self._opened.append(store)
+        return store
+
+    def close(self) -> None:
+        """Close every store that was opened here."""
+        for store in self._opened:
+            store.close()
+
+
+class PostgresPlace:
+    """A database that has the schema and nothing else. The clock is the server's where a test gives none."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._opened: list[Store] = []
+
+    def open(self, *, clock: Clock) -> Store:
+        store = open_postgres(self.url, exclusive=False, present=clock)
         self._opened.append(store)
         return store
 

@@ -12,6 +12,7 @@ from tests.storage.contract.lifetime import Lifetime
 from tests.storage.contract.revoking import Revoking
 from tests.storage.contract.secrets import Secrets
 from tests.storage.contract.sessions import Sessions
+from tests.storage.contract.texts import Texts
 from tests.storage.contract.turning import Turning
 from tests.storage.contract.watermarks import Watermarks
 from tests.storage.places import SqlitePlace
@@ -45,6 +46,9 @@ class TestFeed(Feed): ...
 
 
 class TestSecrets(Secrets): ...
+
+
+class TestTexts(Texts): ...
 
 
 class TestLifetime(Lifetime): ...

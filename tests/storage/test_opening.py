@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
 import pytest
 
-from authsvc.storage import open_store
+from authsvc.storage import find_missing, open_store
 from authsvc.storage.errors import StoreRefused, StoreUrlInvalid
 from authsvc.storage.opening import sqlite_path
 from tests.storage.places import SettableClock
@@ -52,9 +59,41 @@ def test_other_addresses_are_refused(url: str, clock: SettableClock) -> None:
     assert isinstance(refusal.value, ValueError)
 
 
-@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
-def test_postgresql_is_not_there_yet(scheme: str, clock: SettableClock) -> None:
-    """An address of PostgreSQL is refused with a sentence that says so and keeps the password."""
-    with pytest.raises(StoreUrlInvalid, match="this version has no PostgreSQL backend") as refusal:
-        open_store(f"{scheme}://user:hunter2@db/auth", clock=clock)
+MALFORMED = [
+    "postgresql://user:hunter2@host:not-a-port/db",
+    "postgresql://user:hunter2/@host/db",
+    "postgresql://user@host/db?password=hunter2&unheard_of=1",
+    "postgres://user:hunter2@[::1/db",
+    "postgresql://user:%zzhunter2@host/db",
+]
+
+
+@pytest.mark.parametrize("url", MALFORMED)
+@pytest.mark.parametrize("use", [partial(open_store, clock=SettableClock()), find_missing])
+def test_malformed_postgresql_addresses_are_refused(url: str, use: Callable[[str], object]) -> None:
+    """What libpq does not understand is refused with the form that is right, and the password is not repeated."""
+    with pytest.raises(StoreUrlInvalid, match="postgresql://user:password@host") as refusal:
+        use(url)
     assert "hunter2" not in str(refusal.value)
+    assert "hunter2" not in "".join(traceback.format_exception(refusal.value))
+
+
+WITHOUT_DRIVER = """
+import sys
+for name in ("psycopg", "psycopg_pool"):
+    sys.modules[name] = None
+import authsvc.storage as storage
+from authsvc.clock import system_clock
+storage.open_store("sqlite:///a.db", clock=system_clock).close()
+storage.open_store("postgresql://user:hunter2@host/db", clock=system_clock)
+"""
+
+
+def test_a_missing_driver_is_named(tmp_path: Path) -> None:
+    """Without psycopg the embedded store opens, and an address of PostgreSQL is refused with what to install."""
+    command = [sys.executable, "-c", WITHOUT_DRIVER]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (tmp_path / "a.db").exists()
+    assert "BackendMissing" in result.stderr.splitlines()[-1]
+    assert "pip install 'authsvc[server,postgres]'" in result.stderr
+    assert "hunter2" not in result.stderr.splitlines()[-1]

@@ -32,7 +32,13 @@ _CONFIG = (
 
 
 def fetch(connection: apsw.Connection, statement: str, values: Values = ()) -> list[Row]:
-    """Run one statement to its end: apsw stops at the first row until it is asked for the rest."""
+    """Run one statement to its end: apsw stops at the first row until it is asked for the rest.
+
+    Raises ``ValueError`` for text with a NUL character: this engine would keep it, others cannot.
+    """
+    for value in values.values() if isinstance(values, Mapping) else values:
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("text that is kept must not hold a NUL character")
     return connection.execute(statement, values).fetchall()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -11,13 +12,15 @@ import apsw
 
 from authsvc.clock import Clock, Randomness
 from authsvc.storage.errors import NotAStore
-from authsvc.storage.migrate import shipped
+from authsvc.storage.migrate import Migration, shipped
 from authsvc.storage.sqlite.connection import Database
 from authsvc.storage.sqlite.faults import ENGINE_FAULTS, unavailable
 from authsvc.storage.sqlite.files import prepare
 from authsvc.storage.sqlite.lock import ExclusiveLock
-from authsvc.storage.sqlite.schema import bring_up
+from authsvc.storage.sqlite.schema import bring_up, due
 from authsvc.storage.sqlite.store import SqliteStore
+
+BACKEND: Final = "sqlite"
 
 BUSY_TIMEOUT: Final = timedelta(seconds=2)
 """How long to wait for another process's lock: less than a call's usual deadline, so that the caller hears why."""
@@ -47,10 +50,34 @@ def open_sqlite(
     return store
 
 
+def find_missing(path: Path) -> tuple[Migration, ...]:
+    """The migrations the database at ``path`` still needs; makes and changes nothing. Raises as ``open_sqlite``."""
+    if not path.exists():
+        return shipped(BACKEND)
+    with _connected(Database(path.absolute(), BUSY_TIMEOUT)) as connection:
+        return due(connection, shipped(BACKEND))
+
+
+def apply_missing(path: Path, *, clock: Clock, randomness: Randomness) -> tuple[Migration, ...]:
+    """Apply them while nobody serves the database; returns those that were missing. Raises as ``open_sqlite``."""
+    database = Database(path.absolute(), BUSY_TIMEOUT)
+    prepare(database.path)
+    with contextlib.closing(ExclusiveLock(database.path)):
+        missing = find_missing(path)
+        _bring_up(database, clock, randomness)
+    return missing
+
+
 def _bring_up(database: Database, clock: Clock, randomness: Randomness) -> int:
+    with _connected(database) as connection:
+        return bring_up(connection, shipped(BACKEND), clock=clock, randomness=randomness)
+
+
+@contextlib.contextmanager
+def _connected(database: Database) -> Iterator[apsw.Connection]:
     try:
         with contextlib.closing(database.connect()) as connection:
-            return bring_up(connection, shipped("sqlite"), clock=clock, randomness=randomness)
+            yield connection
     except apsw.NotADBError:
         raise NotAStore(f"{database.path} is not a database") from None
     except ENGINE_FAULTS as fault:

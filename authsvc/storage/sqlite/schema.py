@@ -28,6 +28,11 @@ CREATE TABLE IF NOT EXISTS migrations (
 ) STRICT"""
 
 
+def due(connection: apsw.Connection, migrations: Sequence[Migration]) -> tuple[Migration, ...]:
+    """What the database still needs, in order; changes nothing. Raises as ``bring_up``."""
+    return missing(migrations, _applied(connection))
+
+
 def bring_up(
     connection: apsw.Connection, migrations: Sequence[Migration], *, clock: Clock, randomness: Randomness
 ) -> int:
@@ -36,7 +41,7 @@ def bring_up(
     Raises ``NotAStore``, ``SchemaTooNew`` and ``MigrationChanged`` before anything is changed, and any of
     ``ENGINE_FAULTS``.
     """
-    missing(migrations, _applied(connection))
+    due(connection, migrations)
     _use_write_ahead_log(connection)
     while _apply_next(connection, migrations, clock):
         pass
@@ -58,13 +63,13 @@ def _use_write_ahead_log(connection: apsw.Connection) -> None:
 
 def _apply_next(connection: apsw.Connection, migrations: Sequence[Migration], clock: Clock) -> bool:
     """Apply the first migration that is missing, in a transaction of its own; False when there is none."""
-    if not missing(migrations, _applied(connection)):
+    if not due(connection, migrations):
         return False
     with _writing(connection):
         fetch(connection, _REMEMBER)
-        due = missing(migrations, _applied(connection))  # again: another process may have been here meanwhile
-        if due:
-            _apply(connection, due[0], clock)
+        still = due(connection, migrations)  # again: another process may have been here meanwhile
+        if still:
+            _apply(connection, still[0], clock)
     return True
 
 

@@ -1,0 +1,78 @@
+"""Lends the pool's connections to callers, one at a time each, none that is dead already."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from psycopg_pool import PoolTimeout
+
+from authsvc.clock import Deadline, seconds_left
+from authsvc.storage.postgres.database import Database
+from authsvc.storage.postgres.faults import refused
+from authsvc.storage.postgres.link import Link
+
+SIZE: Final = 16
+"""A statement takes a fraction of a millisecond, and those that wait for a flush of the disk share it: more connections
+would wait for each other in the server instead of here."""
+
+PATIENCE: Final = 1.0
+"""Seconds to wait while nobody has a connection: then there is no server to be had, and the caller hears so."""
+
+
+class Links:
+    """A pool that knows how many of its connections are out, so that closing can wait for them."""
+
+    def __init__(self, database: Database) -> None:
+        self._pool = database.pool(size=SIZE)
+        self._pool.open()
+        self._returned = threading.Condition()
+        self._out = 0
+        self._closed = False
+
+    @contextmanager
+    def lend(self, until: Deadline) -> Iterator[Link]:
+        """A connection that nobody has hung up on. Raises ``PoolTimeout``, ``PoolClosed`` and ``Unavailable``."""
+        link = self._borrow(until)
+        try:
+            yield link
+        finally:
+            self._give_back(link)
+
+    def close(self) -> None:
+        """Wait for what is out, refuse all who wait for one or come later."""
+        with self._returned:
+            self._closed = True
+        self._pool.close()
+        with self._returned:
+            self._returned.wait_for(lambda: not self._out)
+
+    def _borrow(self, until: Deadline) -> Link:
+        while True:
+            link = self._take(until)
+            if link.alive():
+                return link
+            self._give_back(link)  # the pool makes another in its place
+
+    def _take(self, until: Deadline) -> Link:
+        while True:
+            left = seconds_left(until)
+            try:
+                link = self._pool.getconn(timeout=max(0.0, min(left, PATIENCE)))
+            except PoolTimeout:
+                if not self._out:
+                    raise refused("no connection to the database") from None
+                if left <= PATIENCE:
+                    raise
+            else:
+                with self._returned:
+                    self._out += 1
+                return link
+
+    def _give_back(self, link: Link) -> None:
+        self._pool.putconn(link)
+        with self._returned:
+            self._out -= 1
+            self._returned.notify_all()

@@ -1,0 +1,116 @@
+"""The lock of a process that needs the store for itself: its view of the world follows only its own commits.
+
+It is an advisory lock of a session, on a connection of its own. A server that restarts, or a connection that breaks,
+takes the lock away; it is watched for, taken again, and meanwhile nothing is served. Where another process changed
+the store in between, this one's view is out of date, and it stays refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Final
+
+import psycopg
+
+from authsvc.clock import deadline_after
+from authsvc.model import Revision
+from authsvc.storage.errors import StoreInUse, StoreRefused
+from authsvc.storage.postgres.database import Database
+from authsvc.storage.postgres.faults import refused
+from authsvc.storage.postgres.link import Link
+from authsvc.storage.postgres.statement import Statement
+
+LOOK_EVERY_SECONDS: Final = 0.25
+ASK_EVERY_SECONDS: Final = 2.0
+_PATIENCE: Final = 2.0
+
+# Of this kind, and of this store: its own table has a number that no other in the database has.
+_TAKE = Statement(
+    "SELECT pg_try_advisory_lock((1635087464::bigint << 32) | 'feed_head'::regclass::oid::bigint),"
+    " (SELECT revision FROM feed_head)"
+)
+_STILL_THERE = Statement("SELECT 1::bigint")
+
+
+class ExclusiveLock:
+    """Held from its making to ``close()``, but for the time it takes to get it back.
+
+    ``known`` says up to which revision this process knows the store. Raises ``StoreInUse`` when another holds it, in
+    this process or in another, and ``psycopg.Error``.
+    """
+
+    def __init__(self, database: Database, known: Callable[[], Revision]) -> None:
+        self._database = database
+        self._known = known
+        self._refusal = ""
+        self._closing = threading.Event()
+        link, _ = self._take()
+        if link is None:
+            raise StoreInUse(
+                "the database is in use: another process serves it or works on it; "
+                "stop that process, or do this through the running server"
+            )
+        self._link: Link | None = link
+        self._thread = threading.Thread(target=self._watch, name="postgres-lock", daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raise ``Unavailable`` while the lock is not held."""
+        if self._refusal:
+            raise refused(self._refusal)
+
+    def close(self) -> None:
+        """Let others have it. Closing twice is harmless."""
+        self._closing.set()
+        self._thread.join()
+        if self._link is not None:
+            self._link.close()
+
+    def _watch(self) -> None:
+        looks = 0
+        while not self._closing.wait(LOOK_EVERY_SECONDS):
+            looks += 1
+            ask = looks % (ASK_EVERY_SECONDS // LOOK_EVERY_SECONDS) == 0
+            if self._link is not None and not _answers(self._link, ask=ask):
+                self._refusal = "the lock on the store was lost"
+                self._link = None
+            if self._link is None:
+                with contextlib.suppress(psycopg.Error, StoreRefused):
+                    self._take_again()
+
+    def _take_again(self) -> None:
+        link, revision = self._take()
+        if link is None:
+            self._refusal = "another process holds the store"
+        elif revision != self._known():  # or an own commit whose fate is not known yet: the next look tells
+            link.close()
+            self._refusal = "another process changed the store: start this one again"
+        else:
+            self._link, self._refusal = link, ""
+
+    def _take(self) -> tuple[Link | None, Revision]:
+        link = self._database.connect()
+        try:
+            (((taken, revision),),) = link.exchange([_TAKE()], deadline_after(_PATIENCE))
+        except BaseException:
+            link.close()
+            raise
+        if taken:
+            return link, Revision(revision)
+        link.close()
+        return None, Revision(revision)
+
+
+def _answers(link: Link, *, ask: bool) -> bool:
+    """Whether the connection lives: by what the operating system knows, and now and then by the server's own word."""
+    if not link.alive():
+        return False
+    if ask:
+        try:
+            link.exchange([_STILL_THERE()], deadline_after(_PATIENCE))
+        except psycopg.Error:
+            link.close()
+            return False
+    return True

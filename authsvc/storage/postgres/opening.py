@@ -1,0 +1,80 @@
+"""From an address to a store: the first connection, schema, lock, pool, in this order."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+
+import psycopg
+from psycopg import errors
+
+from authsvc.storage.errors import StoreUnfit
+from authsvc.storage.migrate import Migration, shipped
+from authsvc.storage.postgres.announcing import Announcer
+from authsvc.storage.postgres.database import SETTINGS, Database, database_at
+from authsvc.storage.postgres.faults import ENGINE_FAULTS, unavailable
+from authsvc.storage.postgres.link import Link
+from authsvc.storage.postgres.links import Links
+from authsvc.storage.postgres.lock import ExclusiveLock
+from authsvc.storage.postgres.present import Present, servers_clock
+from authsvc.storage.postgres.schema import apply_due, due, read_epoch, refuse_old
+from authsvc.storage.postgres.store import PostgresStore
+
+BACKEND = "postgres"
+
+
+def open_postgres(
+    url: str,
+    *,
+    exclusive: bool,
+    migrate: bool = False,
+    present: Present = servers_clock,
+    settings: Mapping[str, str] = SETTINGS,
+) -> PostgresStore:
+    """Open the store at ``url``; with ``migrate`` apply the migrations it still needs, without it refuse.
+
+    ``exclusive``: refuse (``StoreInUse``) while another exclusive opener lives. ``present`` stands for the server's
+    clock where a test needs another, ``settings`` are those of every session. Raises ``StoreRefused`` and
+    ``Unavailable``.
+    """
+    database = database_at(url, settings)
+    with connected(database) as link:
+        if migrate:
+            apply_due(link, shipped(BACKEND))
+        else:
+            refuse_old(link, shipped(BACKEND))
+        epoch = read_epoch(link)
+        announcer = Announcer()
+        lock = ExclusiveLock(database, lambda: announcer.known) if exclusive else None
+    return PostgresStore(Links(database), announcer, epoch=epoch, present=present, lock=lock)
+
+
+def find_missing(url: str) -> tuple[Migration, ...]:
+    """The migrations the store at ``url`` still needs; changes nothing. Raises as ``open_postgres``."""
+    with connected(database_at(url)) as link:
+        return due(link, shipped(BACKEND))
+
+
+def apply_missing(url: str) -> tuple[Migration, ...]:
+    """Apply them; returns those that this call applied. Raises as ``open_postgres``."""
+    with connected(database_at(url)) as link:
+        return apply_due(link, shipped(BACKEND))
+
+
+@contextlib.contextmanager
+def connected(database: Database) -> Iterator[Link]:
+    """A connection of its own for an operator's work; faults of the engine come as refusals."""
+    try:
+        with contextlib.closing(database.connect()) as link:
+            yield link
+    except errors.ReadOnlySqlTransaction:
+        raise StoreUnfit(
+            "the database takes no changes (a standby, or default_transaction_read_only): name the primary; "
+            "with several hosts in the address add target_session_attrs=read-write"
+        ) from None
+    except errors.InsufficientPrivilege:
+        raise StoreUnfit("the database role lacks a privilege on the store's schema or tables") from None
+    except psycopg.Error as fault:
+        if isinstance(fault, ENGINE_FAULTS):
+            raise unavailable(fault) from None
+        raise

@@ -1,0 +1,85 @@
+"""Statements with named places, prepared once per connection, and values as the bytes that travel."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import NoneType
+from typing import Any, Final
+
+Row = tuple[Any, ...]
+
+# `:name`, but not the type in `::bigint`.
+_PLACE = re.compile(r"(?<!:):([a-z_]+)")
+_NUMBERS = itertools.count(1)
+
+
+class Statement:
+    """One SQL statement. ``:name`` is a place for a value; whole numbers travel as 64 bits, so columns are BIGINT."""
+
+    __slots__ = ("_names", "formats", "name", "sql")
+
+    def __init__(self, sql: str) -> None:
+        names = list(dict.fromkeys(_PLACE.findall(sql)))
+        self.sql: Final = _PLACE.sub(lambda match: f"${names.index(match[1]) + 1}", sql).encode()
+        self.name: Final = b"authsvc_%d" % next(_NUMBERS)
+        self.formats: Final = (1,) * len(names)
+        self._names: Final = tuple(names)
+
+    def __call__(self, **values: object) -> Request:
+        """The statement with a value for each place; raises ``ValueError`` for what no column can hold."""
+        return self.of(values)
+
+    def of(self, values: Mapping[str, object]) -> Request:
+        """The same, from a mapping that may hold more."""
+        return Request(self, [encoded(values[name]) for name in self._names])
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A statement with its values, ready to be sent."""
+
+    statement: Statement
+    values: list[bytes | None]
+
+
+def places(columns: str) -> str:
+    """The places of those columns: ``:id, :name`` for ``id, name``."""
+    return ", ".join(f":{name}" for name in _names(columns))
+
+
+def by_column(columns: str, row: Row) -> dict[str, object]:
+    """The values of a row by the names of its columns."""
+    return dict(zip(_names(columns), row, strict=True))
+
+
+def encoded(value: object) -> bytes | None:
+    """A value in PostgreSQL's binary form."""
+    encode = _FORMS.get(type(value))
+    if encode is not None:
+        return encode(value)
+    if isinstance(value, str):  # an enumeration's member
+        return _text(value)
+    raise TypeError(f"{type(value).__name__} is no type of a column")
+
+
+def _names(columns: str) -> list[str]:
+    return [name.strip() for name in columns.split(",")]
+
+
+def _text(value: str) -> bytes:
+    if "\0" in value:
+        raise ValueError("text that is kept must not hold a NUL character")
+    return str.encode(value)
+
+
+_FORMS: Final[Mapping[type, Callable[[Any], bytes | None]]] = {
+    NoneType: lambda _: None,
+    bool: lambda value: b"\x01" if value else b"\x00",
+    int: struct.Struct(">q").pack,
+    str: _text,
+    bytes: lambda value: value,
+}

@@ -1,0 +1,121 @@
+"""One transaction: its statements, its revision, its audit and what it will be known by.
+
+What need not be answered by itself travels with what does: the beginning with the first statement, the feed and the
+audit with the commit, so that a transaction of one statement is one message and one answer.
+"""
+
+# ruff: noqa: S608 - statements are put together from constants; values are always bound
+
+from __future__ import annotations
+
+from typing import Final
+
+import psycopg
+
+from authsvc.clock import Deadline, deadline_after, seconds_left
+from authsvc.model import AuditEvent, Change, Commit, Revision
+from authsvc.storage.postgres.faults import InDoubt
+from authsvc.storage.postgres.link import BEGIN, COMMIT, ROLLBACK, Link
+from authsvc.storage.postgres.statement import Request, Row, Statement, by_column, places
+from authsvc.storage.rows.feed import AUDIT_COLUMNS, FEED_COLUMNS, audit_row, feed_rows
+
+MARGIN: Final = 1.0
+"""Seconds to wait for the server's own word that a limit has passed, before the connection is given up."""
+
+GRACE: Final = 1.0
+"""Seconds to finish what was begun in time."""
+
+_LIMITS = Statement("SELECT set_config('statement_timeout', :limit, true), set_config('lock_timeout', :limit, true)")
+
+_NEXT_REVISION = Statement(
+    "UPDATE feed_head SET revision = revision + 1 RETURNING revision, pg_current_xact_id()::text::bigint"
+)
+_FEED = Statement(f"INSERT INTO feed ({FEED_COLUMNS}) VALUES ({places(FEED_COLUMNS)})")
+_AUDIT = Statement(f"INSERT INTO audit ({AUDIT_COLUMNS}) VALUES ({places(AUDIT_COLUMNS)})")
+
+
+def limits(until: Deadline) -> Request:
+    """Bound every statement of a transaction, and every wait for a lock, by the time that is left."""
+    return _LIMITS(limit=str(max(1, int(seconds_left(until) * 1000))))
+
+
+class Transaction:
+    """What a unit of work is given; of no use once the unit has ended.
+
+    ``present``: what stands for the present in the statements, as microseconds; None is the server's clock.
+    """
+
+    __slots__ = ("_begun", "_ended", "_queue", "_until", "commit", "link", "present", "transaction_id")
+
+    def __init__(self, link: Link, until: Deadline, present: int | None) -> None:
+        self.link = link
+        self.present = present
+        self.commit: Commit | None = None
+        self.transaction_id = 0
+        self._until = until
+        self._queue = [BEGIN(), limits(until)]
+        self._begun = False
+        self._ended = False
+
+    def fetch(self, request: Request) -> list[Row]:
+        """Run a statement now, after those that were put off."""
+        requests, self._queue = [*self._queue, request], []
+        self._begun = True
+        return self.link.exchange(requests, self._until + MARGIN)[-1]
+
+    def fetch_one(self, request: Request) -> Row | None:
+        """The first row, or None."""
+        rows = self.fetch(request)
+        return rows[0] if rows else None
+
+    def later(self, request: Request) -> None:
+        """Run a statement whose answer nobody needs together with the next one, or with the commit."""
+        self._queue.append(request)
+
+    def last(self, request: Request) -> list[Row]:
+        """Run the statement that ends the work, and commit; raises ``InDoubt``."""
+        return self._commit([*self._queue, request, COMMIT()])[-2]
+
+    def go_on(self) -> None:
+        """Say that the work was begun in time and is to be finished, though its deadline may pass meanwhile."""
+        self._until = Deadline(max(self._until, deadline_after(GRACE)))
+        self.later(limits(self._until))
+
+    def next_revision(self) -> Revision:
+        """Take the store's next revision. Call it after all checks: only rows that carry the number come after it."""
+        ((revision, self.transaction_id),) = self.fetch(_NEXT_REVISION())
+        return Revision(revision)
+
+    def publish(self, revision: Revision, changes: tuple[Change, ...], audit: AuditEvent) -> None:
+        """Write the feed and the audit rows of this revision, and have the listener told once it is durable."""
+        for row in feed_rows(revision, changes):
+            self.later(_FEED.of(by_column(FEED_COLUMNS, row)))
+        self.later(_AUDIT.of(by_column(AUDIT_COLUMNS, audit_row(revision, audit))))
+        self.commit = Commit(revision, changes)
+
+    def finish(self) -> None:
+        """Commit, unless the work did; raises ``InDoubt``."""
+        if not self._ended:
+            self._commit([*self._queue, COMMIT()])
+
+    def undo(self) -> None:
+        """Leave nothing of it; a connection on which that fails is given up, and the server undoes it."""
+        if self._ended or not self._begun or self.link.closed:
+            return
+        try:
+            self.link.exchange([ROLLBACK()], deadline_after(MARGIN))
+        except psycopg.Error:
+            self.link.close()
+
+    def _commit(self, requests: list[Request]) -> list[list[Row]]:
+        self._begun = True
+        try:
+            rows = self.link.exchange(requests, max(self._until, deadline_after(0)) + MARGIN)
+        except psycopg.Error as fault:
+            if self.link.closed:
+                raise InDoubt(fault) from None
+            raise
+        self._ended = True
+        if self.link.warned:
+            raise InDoubt(psycopg.OperationalError("a standby did not confirm the commit"))
+        return rows

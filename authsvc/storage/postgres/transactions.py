@@ -1,0 +1,159 @@
+"""Runs units of work in transactions: lends a connection, commits, repeats what a rival undid, tells of what was kept.
+
+A unit that fails is undone and leaves nothing. Nobody is told of anything before the commit that holds it is durable;
+a commit whose outcome is unknown is never acknowledged, but the listener hears of it once it is known to be kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+from collections.abc import Callable, Iterator
+from typing import Final, TypeVar
+
+import psycopg
+
+from authsvc.clock import Deadline, deadline_after, seconds_left
+from authsvc.storage.postgres.announcing import Announcement, Announcer, Fate
+from authsvc.storage.postgres.database import DEFAULT_SECONDS
+from authsvc.storage.postgres.faults import TRANSIENT, InDoubt, meaning, too_late, unavailable
+from authsvc.storage.postgres.link import COMMIT, Link
+from authsvc.storage.postgres.links import Links
+from authsvc.storage.postgres.present import Present, microseconds
+from authsvc.storage.postgres.statement import Request, Row, Statement
+from authsvc.storage.postgres.transaction import MARGIN, Transaction, limits
+
+T = TypeVar("T")
+
+ATTEMPTS: Final = 10
+"""How often a unit is begun that rivals undo; each waits longer than the one before, at random, and up to the limit."""
+
+_FIRST_PAUSE: Final = 0.002
+_LONGEST_PAUSE: Final = 0.25
+
+WHOLE_STATE_SECONDS: Final = 60.0
+"""Reading everything a worker decides from may take longer than a call: a million rows come in a few seconds."""
+
+_BEGIN_SNAPSHOT = Statement("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+_FATE = Statement("SELECT pg_xact_status(:transaction_id::bigint::text::xid8)")
+
+
+class Transactions:
+    """Safe to use from many threads at once. ``guard`` raises where nothing may be done now."""
+
+    def __init__(self, links: Links, announcer: Announcer, present: Present, guard: Callable[[], None]) -> None:
+        self._links = links
+        self._announcer = announcer
+        self._present = present
+        self._guard = guard
+
+    def run(self, work: Callable[[Transaction], T], *, deadline: Deadline | None = None) -> T:
+        """Do the work in a transaction and return what it returned, once that is durable.
+
+        Raises what the work raised, ``Unavailable`` and ``DeadlinePassed``: then nothing was changed, but for a commit
+        whose answer was lost. The work is done again when a rival's commit made the server undo it.
+        """
+        until = _until(deadline, DEFAULT_SECONDS)
+        for pause in _pauses(until):
+            with self._lend(until, deadline) as link:
+                try:
+                    return self._perform(link, work, until)
+                except TRANSIENT:
+                    if pause is None:
+                        raise
+            threading.Event().wait(pause)
+        raise AssertionError("the last attempt raises or returns")
+
+    def read(self, request: Request, *, deadline: Deadline | None = None) -> list[Row]:
+        """Run one reading statement."""
+        until = _until(deadline, DEFAULT_SECONDS)
+        with self._lend(until, deadline) as link:
+            # Together they are one transaction without being told so; the limits end with it.
+            return link.exchange([limits(until), request], until + MARGIN)[-1]
+
+    def read_at_one_instant(self, work: Callable[[Callable[[Request], list[Row]]], T]) -> T:
+        """Run several reading statements that all see the same commit."""
+        until = deadline_after(WHOLE_STATE_SECONDS)
+        with self._lend(until, None) as link:
+
+            def fetch(request: Request) -> list[Row]:
+                return link.exchange([request], until + MARGIN)[-1]
+
+            link.exchange([_BEGIN_SNAPSHOT(), limits(until)], until + MARGIN)
+            try:
+                result = work(fetch)
+            except BaseException:
+                link.close()  # it only read: giving it up is the shortest way to an end
+                raise
+            fetch(COMMIT())
+            return result
+
+    def catch_up(self, *, deadline: Deadline | None = None) -> None:
+        """Tell the listener of commits whose answers were lost, where their fate can be known by now."""
+        if self._announcer.behind:
+            with self._lend(_until(deadline, DEFAULT_SECONDS), deadline) as link:
+                self._announcer.catch_up(lambda transaction_id: fate_of(link, transaction_id))
+
+    @contextlib.contextmanager
+    def _lend(self, until: Deadline, deadline: Deadline | None) -> Iterator[Link]:
+        self._guard()
+        try:
+            with self._links.lend(until) as link:
+                yield link
+        except InDoubt as doubt:
+            raise unavailable(doubt.fault, note="(outcome unknown)") from None
+        except psycopg.Error as fault:
+            meant = meaning(fault, deadline)
+            if meant is None:
+                raise
+            raise meant from None
+
+    def _perform(self, link: Link, work: Callable[[Transaction], T], until: Deadline) -> T:
+        transaction = Transaction(link, until, microseconds(self._present))
+        announcement: Announcement | None = None
+        try:
+            result = work(transaction)
+            if transaction.commit is not None:
+                announcement = self._announcer.expect(transaction.commit, transaction.transaction_id)
+            transaction.finish()
+        except InDoubt:
+            if announcement is not None:
+                self._announcer.lost(announcement)
+            raise
+        except BaseException:
+            transaction.undo()
+            if announcement is not None:
+                self._announcer.undone(announcement)
+            raise
+        if announcement is not None:
+            self._announcer.kept(announcement, lambda transaction_id: fate_of(link, transaction_id))
+        return result
+
+
+def fate_of(link: Link, transaction_id: int) -> Fate:
+    """What the server says became of a transaction; one it does not know of it has not kept."""
+    try:
+        (((said,),),) = link.exchange([_FATE(transaction_id=transaction_id)], deadline_after(DEFAULT_SECONDS))
+    except psycopg.errors.InvalidParameterValue:  # its number is yet to come: this server never saw it
+        return Fate.UNDONE
+    return Fate.UNDONE if said is None else Fate(said)
+
+
+def _until(deadline: Deadline | None, seconds: float) -> Deadline:
+    if deadline is None:
+        return deadline_after(seconds)
+    if seconds_left(deadline) <= 0:
+        raise too_late()
+    return deadline
+
+
+def _pauses(until: Deadline) -> Iterator[float | None]:
+    """Before each attempt, how long to wait should it fail; None when it is the last."""
+    for attempt in range(ATTEMPTS):
+        longest = min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)
+        pause = random.uniform(0, longest)  # noqa: S311 - rivals must not meet again, nobody must be surprised
+        last = attempt == ATTEMPTS - 1 or seconds_left(until) <= pause
+        yield None if last else pause
+        if last:
+            return

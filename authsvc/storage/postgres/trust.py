@@ -1,0 +1,58 @@
+"""What a worker decides from, and what people count: reads over several tables at one instant."""
+
+# ruff: noqa: S608 - statements are put together from constants; values are always bound
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+
+from psycopg import sql
+
+from authsvc.model import Revision
+from authsvc.storage.base import TrustState
+from authsvc.storage.postgres import sessions
+from authsvc.storage.postgres.present import NOW
+from authsvc.storage.postgres.statement import Request, Row, Statement
+from authsvc.storage.rows import accounts, apps, keys, revocations
+
+Fetch = Callable[[Request], list[Row]]
+
+_HEAD = Statement(f"SELECT revision, {NOW} FROM feed_head")
+_APPS = Statement(f"SELECT {apps.COLUMNS} FROM apps ORDER BY api_key")
+_KEYS = Statement(f"SELECT {keys.COLUMNS} FROM keys ORDER BY api_key, key_id")
+_ACCOUNTS = Statement(f"SELECT {accounts.COLUMNS} FROM accounts ORDER BY id")
+_CREDENTIALS = Statement(f"SELECT {accounts.CREDENTIAL_COLUMNS} FROM credentials ORDER BY account_id, position")
+_TOKENS = Statement(
+    f"SELECT {revocations.TOKEN_COLUMNS} FROM revoked_tokens"
+    " WHERE until IS NULL OR until > :now ORDER BY api_key, token_id"
+)
+_WATERMARKS = Statement(f"SELECT {revocations.WATERMARK_COLUMNS} FROM watermarks ORDER BY api_key, user_id")
+_TABLES = Statement(
+    "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+    ' ORDER BY relname COLLATE "C"'
+)
+
+
+def read_trust_state(fetch: Fetch, present: int | None) -> TrustState:
+    """See ``Store.trust_state``; all that is fetched must be of one instant."""
+    ((revision, now),) = fetch(_HEAD(present=present))
+    return TrustState(
+        revision=Revision(revision),
+        apps=tuple(map(apps.from_row, fetch(_APPS()))),
+        keys=tuple(map(keys.from_row, fetch(_KEYS()))),
+        accounts=accounts.from_rows(fetch(_ACCOUNTS()), fetch(_CREDENTIALS())),
+        sessions=tuple(map(revocations.session_from, fetch(sessions.REVOKED(now=now)))),
+        tokens=tuple(map(revocations.token_from, fetch(_TOKENS(now=now)))),
+        watermarks=tuple(map(revocations.watermark_from, fetch(_WATERMARKS()))),
+    )
+
+
+def read_counts(fetch: Fetch) -> Mapping[str, int]:
+    """See ``Store.counts``; all that is fetched must be of one instant."""
+    return {name: fetch(_count(name)())[0][0] for (name,) in fetch(_TABLES())}
+
+
+@functools.cache
+def _count(table: str) -> Statement:
+    return Statement(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table)).as_string())

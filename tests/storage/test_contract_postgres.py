@@ -1,0 +1,57 @@
+"""The contract, proven on PostgreSQL: the same tests, another place."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.storage.contract.accounts import Accounts
+from tests.storage.contract.apps import Apps
+from tests.storage.contract.deadlines import Deadlines
+from tests.storage.contract.feed import Feed
+from tests.storage.contract.lifetime import Lifetime
+from tests.storage.contract.revoking import Revoking
+from tests.storage.contract.secrets import Secrets
+from tests.storage.contract.sessions import Sessions
+from tests.storage.contract.texts import Texts
+from tests.storage.contract.turning import Turning
+from tests.storage.contract.watermarks import Watermarks
+from tests.storage.places import PostgresPlace
+
+
+@pytest.fixture
+def place(postgres_place: PostgresPlace) -> PostgresPlace:
+    """The backend under test."""
+    return postgres_place
+
+
+class TestApps(Apps): ...
+
+
+class TestAccounts(Accounts): ...
+
+
+class TestSessions(Sessions): ...
+
+
+class TestTurning(Turning): ...
+
+
+class TestRevoking(Revoking): ...
+
+
+class TestWatermarks(Watermarks): ...
+
+
+class TestFeed(Feed): ...
+
+
+class TestSecrets(Secrets): ...
+
+
+class TestTexts(Texts): ...
+
+
+class TestLifetime(Lifetime): ...
+
+
+class TestDeadlines(Deadlines): ...
