@@ -19,6 +19,8 @@ END_STREAM, ACK, END_HEADERS = 1, 1, 4
 HEADER_TABLE_SIZE, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_HEADER_LIST_SIZE = 1, 3, 4, 6
 CANCEL, REFUSED_STREAM = 8, 7
 
+_WIDE = 1 << 24  # bytes that may be sent to us without our asking for more
+
 _STATIC = {8: (":status", "200"), 12: (":status", "400"), 13: (":status", "404"), 14: (":status", "500")}
 _STATIC_NAMES = {8: ":status", 31: "content-type"}
 
@@ -66,10 +68,11 @@ class Connection:
         self._answers: dict[int, Answer] = {}
         self._acknowledged = 0
         self.settings: dict[int, int] = {}
-        chosen = {HEADER_TABLE_SIZE: 0, **(settings or {})}
+        chosen = {HEADER_TABLE_SIZE: 0, INITIAL_WINDOW_SIZE: _WIDE, **(settings or {})}
         payload = b"".join(struct.pack(">HI", *item) for item in chosen.items())
         self._socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
         self._frame(SETTINGS, 0, 0, payload)
+        self._frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", _WIDE))
         while not (self.settings and self._acknowledged):
             self._read()
 
