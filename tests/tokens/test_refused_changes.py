@@ -1,0 +1,128 @@
+"""What this version does not serve is refused by name, never accepted and ignored; and what a question may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+
+from authsvc.errors import CallerForbidden, InvalidRequest, NotFound, Reason
+from authsvc.model import TokenStatus
+from authsvc.rpc.convert import refresh_request, validate_request
+from authsvc.tokens.requests import RefreshRequest, ValidateRequest
+from authsvc.v1 import auth_pb2 as pb
+from tests.tokens.service import Service, a_principal
+from tests.tokens.watched_store import WatchedStore
+
+CHANGES = {
+    "ttl": pb.RefreshTokenRequest(ttl=Duration(seconds=60)),
+    "an empty ttl": pb.RefreshTokenRequest(ttl=Duration()),
+    "user": pb.RefreshTokenRequest(user=pb.User(role="admin")),
+    "an empty user": pb.RefreshTokenRequest(user=pb.User()),
+    "scope": pb.RefreshTokenRequest(scope=pb.TokenScope(call_cids=["video:1"])),
+    "an empty scope": pb.RefreshTokenRequest(scope=pb.TokenScope()),
+}
+
+
+def faults(refused: InvalidRequest) -> list[str]:
+    return sorted(violation.field for violation in refused.violations)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_changes_on_refresh(desk: Service, name: str) -> None:
+    """A refresh that would change something is refused by the field's name, turns nothing and asks nothing."""
+    text, store = desk.session(desk.app()), WatchedStore(desk.store)
+    message = pb.RefreshTokenRequest(refresh_token=text)
+    message.MergeFrom(CHANGES[name])
+    with pytest.raises(InvalidRequest) as refused:
+        desk.over(store).refreshing.refresh(a_principal(), refresh_request(message))
+    assert faults(refused.value) == [name.removeprefix("an empty ")]
+    assert store.calls == []
+    assert desk.refresh(text).rotated
+
+
+def test_all_faults_of_a_refresh_at_once(desk: Service) -> None:
+    """A refresh with several mistakes is answered with all of them."""
+    request = RefreshRequest("", "short", ("ttl", "user", "scope"))
+    with pytest.raises(InvalidRequest) as refused:
+        desk.refreshing.refresh(a_principal(), request)
+    assert faults(refused.value) == ["refresh_token", "request_id", "scope", "ttl", "user"]
+
+
+NO_QUESTION: dict[str, list[dict[str, Any]]] = {
+    "call_cid": [{"call_cid": ""}, {"call_cid": "video"}, {"call_cid": "video:1:2"}],
+    "channel_cid": [{"channel_cid": ""}, {"channel_cid": "*"}],
+    "audience": [{"audience": ""}, {"audience": "a" * 257}],
+    "roles": [{"any_role_of": ()}],
+    "roles.any_of[0]": [{"any_role_of": ("",)}, {"any_role_of": ("Admin",)}],
+    "roles.any_of[1]": [{"any_role_of": ("host", "no role")}],
+    "consistency": [{"strong": True}],
+    "after_revision": [{"after_revision": 1}],
+}
+REFUSED = [(field, ask) for field, asks in NO_QUESTION.items() for ask in asks]
+
+
+@pytest.mark.parametrize(("field", "question"), REFUSED)
+def test_no_questions(desk: Service, field: str, question: dict[str, Any]) -> None:
+    """A question that is present but empty, of a wrong form, or of a later version is refused by its field."""
+    app = desk.app()
+    text = desk.issue(app).minted.text
+    assert desk.validate(app, text).active
+    with pytest.raises(InvalidRequest) as refused:
+        desk.validate(app, text, **question)
+    assert faults(refused.value) == [field]
+
+
+def test_all_faults_of_a_question_at_once(desk: Service) -> None:
+    """A validation with several mistakes is answered with all of them."""
+    with pytest.raises(InvalidRequest) as refused:
+        desk.validate(
+            desk.app(), "", call_cid="", channel_cid="x", audience="", any_role_of=(), strong=True, after_revision=7
+        )
+    assert faults(refused.value) == ["after_revision", "audience", "call_cid", "channel_cid", "consistency", "roles"]
+
+
+@pytest.mark.parametrize("consistency", [2, 3, 77, -1])
+def test_any_consistency_but_cached_is_refused(desk: Service, consistency: int) -> None:
+    """STRONG and numbers that nobody knows are refused; unspecified and CACHED are the same."""
+    app = desk.app()
+    text = desk.issue(app).minted.text
+    for served in (pb.CONSISTENCY_UNSPECIFIED, pb.CONSISTENCY_CACHED):
+        request = validate_request(pb.ValidateTokenRequest(api_key=app, token=text, consistency=served))
+        assert desk.validating.validate(a_principal(), request).active
+    message = pb.ValidateTokenRequest(api_key=app, token=text)
+    message.consistency = consistency  # type: ignore[assignment]
+    with pytest.raises(InvalidRequest) as refused:
+        desk.validating.validate(a_principal(), validate_request(message))
+    assert faults(refused.value) == ["consistency"]
+
+
+def test_a_bad_token_is_an_answer(desk: Service) -> None:
+    """However bad a token is, asking about it is no error."""
+    app = desk.app()
+    for text in ("", "x", "." * 100_000, "\0", desk.issue(desk.app()).minted.text):
+        assert not desk.validate(app, text).active
+
+
+def test_the_caller_s_audiences_count(desk: Service) -> None:
+    """A token meant for an audience that the calling service goes by is good without a question."""
+    app = desk.app()
+    text = desk.issue(app, audience=("api",)).minted.text
+    request = ValidateRequest(token=text, api_key=app)
+    assert desk.validating.validate(a_principal(), request).status is TokenStatus.AUDIENCE_MISMATCH
+    assert desk.validating.validate(a_principal(audiences=("api",)), request).active
+
+
+def test_which_app_may_be_asked_about(desk: Service) -> None:
+    """A caller asks about its own apps, and learns of no other whether it exists."""
+    app, other = desk.app(), desk.app()
+    own = a_principal(apps=frozenset({app}))
+    text = desk.issue(app).minted.text
+    assert desk.validating.validate(own, ValidateRequest(token=text)).active
+    for name in (other, "nobody"):
+        with pytest.raises(CallerForbidden) as refused:
+            desk.validating.validate(own, ValidateRequest(token=text, api_key=name))
+        assert refused.value.reason is Reason.APP_NOT_ALLOWED
+    with pytest.raises(NotFound):
+        desk.validating.validate(a_principal(), ValidateRequest(token=text, api_key="nobody"))
