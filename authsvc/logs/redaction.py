@@ -39,8 +39,9 @@ MAX_TEXT: Final = 512
 """Characters of a text that are written: who calls us chooses some of them."""
 
 # Callers do put one kind of value into another's place (a refresh token fits the alphabet of a
-# user id), so a text in an allowed field that begins like a credential is not shown either.
-CREDENTIAL_STARTS: Final = ("eyJ", "art1_", "ask1_", "Bearer ", "-----BEGIN ")
+# user id, and a guest's id has a hint at its end), so a text in an allowed field that holds what
+# looks like a credential is not shown either.
+CREDENTIAL: Final = re.compile(r"\AeyJ|eyJ[A-Za-z0-9_-]{8,}\.|art1_|ask1_|Bearer |-----BEGIN ")
 SHORTEST_CREDENTIAL: Final = 37
 """Characters: a UUID has one less, a token with any signature and 256 bits of secret have more."""
 
@@ -87,7 +88,7 @@ def _safe_name(name: str) -> str:
 
 
 def _text(value: str) -> str:
-    if len(value) >= SHORTEST_CREDENTIAL and value.startswith(CREDENTIAL_STARTS):
+    if len(value) >= SHORTEST_CREDENTIAL and CREDENTIAL.search(value):
         return HIDDEN
     return value if len(value) <= MAX_TEXT else value[:MAX_TEXT] + "..."
 
