@@ -121,8 +121,8 @@ class Service:
         return self.refresh_tokens.read(refresh_token)
 
     def kept(self, refresh_token: str) -> Session:
-        """The session of a refresh token, as the store has it."""
-        state = self.store.session_state(self.ticket(refresh_token).session_id)
+        """The session of a refresh token, as the real store has it."""
+        state = self.domain.store.session_state(self.ticket(refresh_token).session_id)
         assert state is not None
         return state.session
 
