@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from authsvc.logs import Level, LogSettingError, parse_levels
@@ -70,7 +70,7 @@ class Settings(BaseSettings):
 
     listen: str = "127.0.0.1:50051"
     state_dir: Path = Path("var")
-    store: str = ""
+    store: str = Field(default="", repr=False)  # an address may hold a password
     kek_file: Path | None = None
     issuer: str = "authsvc"
     reflection: bool = False

@@ -56,8 +56,9 @@ def open_domain(
     randomness: Randomness = system_randomness,
     alarm: Alarm = start_alarm,
 ) -> Iterator[Domain]:
-    """Open the store and load what a worker decides from.
+    """Open the store and load what a worker decides from; ``migrate`` as ``open_store`` has it.
 
+    migrate: bool = False,
     Raises ``StoreRefused`` and ``SealBroken`` where an operator has to act, ``Unavailable`` where the store does not
     answer.
     """
@@ -65,7 +66,7 @@ def open_domain(
         logs = make_logs(settings, clock)
         logging = LoggingAdmin(logs, clock=clock, alarm=alarm)
         lifetimes.callback(logging.close)
-        store = open_store(settings.store_url, clock=clock, randomness=randomness)
+        store = open_store(settings.store_url, clock=clock, randomness=randomness, migrate=migrate)
         lifetimes.callback(store.close)
         sealer, view = Sealer(kek, randomness), TrustView()
         Feed(store, view, sealer)

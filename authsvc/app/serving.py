@@ -31,7 +31,7 @@ def run_server(*, dev: bool) -> int:
     stopping = _stop_on_signals()
     with refusing():
         kek = dev_kek(settings, system_randomness) if dev else kek_of(settings)
-        with open_domain(settings, kek) as domain:
+        with open_domain(settings, kek, migrate=dev) as domain:
             server = build_server(domain, dev=dev, reflection=settings.reflection)
             _serve(server, domain, settings, stopping, dev=dev)
     return 0

@@ -11,6 +11,7 @@ from authsvc import __version__
 from authsvc.cli.accounts import accounts
 from authsvc.cli.apps import apps
 from authsvc.cli.logging import logging
+from authsvc.cli.migrate import migrate
 from authsvc.cli.serve import serve
 from authsvc.cli.token import token
 
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(serve)
+app.command()(migrate)
 app.add_typer(accounts, name="accounts")
 app.add_typer(apps, name="apps")
 app.add_typer(logging, name="logging")
