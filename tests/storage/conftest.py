@@ -44,6 +44,6 @@ def postgres_server() -> Iterator[Server]:
 def postgres_place(postgres_server: Server) -> Iterator[PostgresPlace]:
     """A database with the schema and nothing else."""
     with postgres_server.migrated() as name:
-        place = PostgresPlace(postgres_server.url(name))
+        place = PostgresPlace(name, postgres_server.url(name))
         yield place
         place.close()

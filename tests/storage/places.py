@@ -62,7 +62,8 @@ class SqlitePlace:
 class PostgresPlace:
     """A database that has the schema and nothing else. The clock is the server's where a test gives none."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, database: str, url: str) -> None:
+        self.database = database
         self.url = url
         self._opened: list[Store] = []
 

@@ -24,6 +24,7 @@ COMMIT: Final = Statement("COMMIT")
 ROLLBACK: Final = Statement("ROLLBACK")
 
 _ANSWERED: Final = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
+_HANGING_UP: Final = getattr(select, "POLLRDHUP", select.POLLHUP)
 _FATAL: Final = ("FATAL", "PANIC")
 
 
@@ -59,6 +60,15 @@ class Link(psycopg.Connection[TupleRow]):
         except psycopg.OperationalError:
             self.close()
         return not self.closed
+
+    def hung_up(self) -> bool:
+        """Whether the other side has; may be asked from any thread at any time."""
+        ends = select.poll()
+        try:
+            ends.register(self.pgconn.socket, _HANGING_UP)
+        except psycopg.OperationalError:
+            return True
+        return bool(ends.poll(0))
 
     def exchange(self, requests: Sequence[Request], until: float) -> list[list[Row]]:
         """Send all, wait for all (``until`` on the monotonic clock); returns the rows of each.

@@ -24,6 +24,7 @@ from authsvc.storage.postgres.statement import Statement
 
 LOOK_EVERY_SECONDS: Final = 0.25
 ASK_EVERY_SECONDS: Final = 2.0
+LOST: Final = "the lock on the store was lost"
 _PATIENCE: Final = 2.0
 
 # Of this kind, and of this store: its own table has a number that no other in the database has.
@@ -57,9 +58,10 @@ class ExclusiveLock:
         self._thread.start()
 
     def check(self) -> None:
-        """Raise ``Unavailable`` while the lock is not held."""
-        if self._refusal:
-            raise refused(self._refusal)
+        """Raise ``Unavailable`` while the lock is not held, from the moment the server lets go of it."""
+        link = self._link
+        if self._refusal or link is None or link.hung_up():
+            raise refused(self._refusal or LOST)
 
     def close(self) -> None:
         """Let others have it. Closing twice is harmless."""
@@ -74,7 +76,7 @@ class ExclusiveLock:
             looks += 1
             ask = looks % (ASK_EVERY_SECONDS // LOOK_EVERY_SECONDS) == 0
             if self._link is not None and not _answers(self._link, ask=ask):
-                self._refusal = "the lock on the store was lost"
+                self._refusal = LOST
                 self._link = None
             if self._link is None:
                 with contextlib.suppress(psycopg.Error, StoreRefused):

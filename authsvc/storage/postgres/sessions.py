@@ -45,6 +45,7 @@ UPDATE sessions SET
     generation = generation + 1,
     rotated_at = greatest(moment, rotated_at),
     request_id_hash = :request_id_hash,
+    claims = coalesce(:claims, claims),
     idle_expires_at = least(greatest(moment, rotated_at) + :idle_ttl, absolute_expires_at)
 FROM present
 WHERE id = :id AND generation = :generation AND revoked_at IS NULL

@@ -31,6 +31,7 @@ from authsvc.storage.postgres.transactions import Transactions
 from authsvc.storage.rows import secrets as secret_rows
 from authsvc.storage.rows import sessions as session_rows
 from authsvc.storage.rows.moments import lifetime_microseconds
+from authsvc.storage.texts import claims_text
 
 # A row that is really written: a server that takes no changes would still answer a question.
 _PROBE = Statement(f"UPDATE meta SET probed_at = greatest({NOW}, probed_at + 1)")  # noqa: S608 - a constant
@@ -140,6 +141,7 @@ class PostgresStore:
         *,
         request_id_hash: bytes,
         idle_ttl: timedelta,
+        changed: Session | None = None,
         deadline: Deadline | None = None,
     ) -> Session | None:
         rows = self._last(
@@ -148,6 +150,7 @@ class PostgresStore:
                 generation=generation,
                 request_id_hash=request_id_hash,
                 idle_ttl=lifetime_microseconds(idle_ttl),
+                claims=None if changed is None else claims_text(changed),
                 present=microseconds(self._present),
             ),
             deadline,

@@ -1,0 +1,162 @@
+"""How sessions behave, what statements cost, and what is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from psycopg import errors
+
+from authsvc.clock import deadline_after, to_microseconds
+from authsvc.model import session_text
+from authsvc.storage import open_store
+from authsvc.storage.base import Store
+from authsvc.storage.postgres.database import Database
+from authsvc.storage.postgres.link import Link
+from authsvc.storage.postgres.sessions import TURN
+from authsvc.storage.postgres.statement import Request, Row, Statement
+from tests.storage.places import PostgresPlace, SettableClock
+from tests.storage.postgres.conftest import Connection
+from tests.storage.records import APP, IDLE, SARA, a_key, an_app, an_audit, keep_session, turn
+
+EXPECTED = {
+    "application_name": "authsvc",
+    "synchronous_commit": "on",
+    "transaction_isolation": "read committed",
+    "statement_timeout": "5s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "10s",
+}
+
+
+@pytest.fixture
+def link(database: Database) -> Iterator[Link]:
+    """A connection as the store has them."""
+    link = database.connect()
+    yield link
+    link.close()
+
+
+def ask(link: Link, *requests: Request) -> list[list[Row]]:
+    """Run statements in one exchange."""
+    return link.exchange(requests, deadline_after(5))
+
+
+def test_sessions_are_careful(link: Link) -> None:
+    """Every session says whose it is, waits for the disk at each commit, and bounds every wait."""
+    show = Statement("SELECT current_setting(:name)")
+    assert {name: ask(link, show(name=name))[0][0][0] for name in EXPECTED} == EXPECTED
+
+
+def test_a_stronger_commit_is_left_alone(database: Database, raw: Connection) -> None:
+    """Where an operator asks standbys to have applied a commit, it stays so; anything weaker becomes ``on``."""
+    show = Statement("SELECT current_setting('synchronous_commit')")
+    for configured, found in [("remote_apply", "remote_apply"), ("off", "on"), ("local", "on"), ("remote_write", "on")]:
+        raw.execute(f"ALTER ROLE postgres IN DATABASE {raw.info.dbname} SET synchronous_commit = {configured}")
+        link = database.connect()
+        assert ask(link, show()) == [[(found,)]]
+        link.close()
+
+
+def test_all_text_compares_by_its_bytes(store: Store, raw: Connection) -> None:
+    """Every column of text has the collation "C", whatever the database's is; there are many of them."""
+    columns = raw.execute(
+        "SELECT table_name, column_name, collation_name FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND data_type = 'text'"
+    ).fetchall()
+    assert [column for column in columns if column[2] != "C"] == []
+    assert len(columns) > 30
+
+
+def updates(link: Link, change: Request) -> tuple[int, int]:
+    """How many rows a statement changed, and how many of those without touching an index; undone afterwards."""
+    look = Statement("SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_xact_user_tables WHERE relname = 'sessions'")
+    _, [before], _, [after], _ = ask(link, Statement("BEGIN")(), look(), change, look(), Statement("ROLLBACK")())
+    return after[0] - before[0], after[1] - before[1]
+
+
+def test_a_turn_writes_to_the_row_alone(store: Store, link: Link) -> None:
+    """The statement that turns a session writes no index; one that moves its end does, and that is seen."""
+    session = keep_session(store)
+    present = to_microseconds(session.created_at)
+    turn = TURN(id=session.id, generation=0, request_id_hash=b"", idle_ttl=1, present=present)
+    move = Statement("UPDATE sessions SET absolute_expires_at = absolute_expires_at + 1")()
+    assert updates(link, turn) == (1, 1)
+    assert updates(link, move) == (1, 0)
+
+
+def test_rows_of_a_revoke_carry_one_number(store: Store, raw: Connection) -> None:
+    """The feed row, the audit row and the session of a revoke carry its revision; the audit says what was given."""
+    session = keep_session(store)
+    audit = an_audit("sessions.revoke", subject=session_text(session.id))
+    store.revoke_session(session.id, "logout", audit)
+    revision = store.trust_state().revision
+    assert raw.execute("SELECT * FROM feed WHERE revision = %s", (revision,)).fetchall() == [
+        (revision, 0, "session", APP, session_text(session.id))
+    ]
+    assert raw.execute("SELECT * FROM audit WHERE revision = %s", (revision,)).fetchall() == [
+        (2, to_microseconds(audit.at), revision, audit.action, "svc-1", APP, audit.subject, "ok", "because")
+    ]
+    assert raw.execute("SELECT revoked_revision FROM sessions").fetchall() == [(revision,)]
+
+
+def test_feed_rows_name_what_changed(store: Store, raw: Connection) -> None:
+    """Feed rows say kind, app and subject; an app comes with its key under one revision."""
+    store.create_app(an_app(), a_key(), an_audit())
+    store.raise_watermark(APP, SARA, an_audit())
+    store.raise_watermark(APP, None, an_audit())
+    assert raw.execute("SELECT * FROM feed ORDER BY revision, ordinal").fetchall() == [
+        (1, 0, "app", "acme", ""),
+        (1, 1, "key", "acme", "key-1"),
+        (2, 0, "watermark", "acme", "sara"),
+        (3, 0, "watermark", "acme", ""),
+    ]
+
+
+def test_an_app_has_one_active_key(store: Store, raw: Connection) -> None:
+    """The schema refuses a second active key of an app, whoever writes it; a pending one is no rival."""
+    store.create_app(an_app(), a_key(), an_audit())
+    raw.execute("CREATE TEMP TABLE copy AS SELECT * FROM keys")
+    raw.execute("UPDATE copy SET key_id = 'key-2', state = 'pending'")
+    raw.execute("INSERT INTO keys SELECT * FROM copy")
+    raw.execute("UPDATE copy SET key_id = 'key-3', state = 'active'")
+    with pytest.raises(errors.UniqueViolation):
+        raw.execute("INSERT INTO keys SELECT * FROM copy")
+
+
+def test_statements_sent_together_are_one_transaction(link: Link, raw: Connection) -> None:
+    """The limits of a read hold for the statement that is sent with them and end with it; a fault undoes all."""
+    raw.execute("CREATE TABLE t (n bigint PRIMARY KEY)")
+    limit = Statement("SELECT set_config('lock_timeout', :limit, true)")
+    show = Statement("SELECT current_setting('lock_timeout')")
+    assert ask(link, limit(limit="123"), show())[-1] == [("123ms",)]
+    assert ask(link, show()) == [[("5s",)]]
+    insert = Statement("INSERT INTO t VALUES (:n)")
+    with pytest.raises(errors.UniqueViolation):
+        ask(link, insert(n=1), insert(n=1))
+    assert raw.execute("SELECT count(*) FROM t").fetchall() == [(0,)]
+    ask(link, insert(n=1), insert(n=2))
+    assert raw.execute("SELECT count(*) FROM t").fetchall() == [(2,)]
+
+
+def servers_time(raw: Connection) -> datetime:
+    """What the server's clock shows."""
+    ((now,),) = raw.execute("SELECT clock_timestamp()").fetchall()
+    assert isinstance(now, datetime)
+    return now
+
+
+def test_the_clock_is_the_servers(place: PostgresPlace, raw: Connection) -> None:
+    """Without a clock handed in, what the store writes carries the server's time, and one statement one moment."""
+    store = open_store(place.url, clock=SettableClock())
+    ends = {
+        "idle_expires_at": datetime.max.replace(tzinfo=UTC),
+        "absolute_expires_at": datetime.max.replace(tzinfo=UTC),
+    }
+    session = keep_session(store, **ends)
+    before, turned, after = servers_time(raw), turn(store, session), servers_time(raw)
+    store.close()
+    assert turned is not None
+    assert before < turned.rotated_at < after
+    assert turned.idle_expires_at == turned.rotated_at + IDLE
