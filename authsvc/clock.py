@@ -17,6 +17,9 @@ Clock = Callable[[], datetime]
 Randomness = Callable[[int], bytes]
 """Returns that many bytes nobody can predict."""
 
+Monotonic = Callable[[], int]
+"""Returns nanoseconds of a clock that is never set."""
+
 Deadline = NewType("Deadline", float)
 """A point on the monotonic clock, in seconds: the work must not be begun after it."""
 
@@ -29,6 +32,11 @@ def system_clock() -> datetime:
 def system_randomness(size: int) -> bytes:
     """Bytes from the operating system's generator."""
     return os.urandom(size)
+
+
+def system_monotonic() -> int:
+    """The machine's monotonic clock, in nanoseconds."""
+    return time.monotonic_ns()
 
 
 def deadline_after(seconds: float) -> Deadline:
