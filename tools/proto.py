@@ -20,6 +20,7 @@ from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto,
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = Path("protos")
+VENDORED = Path("third_party")  # imported by ours; their Python comes with an installed package
 PACKAGE = Path("authsvc/v1")
 BASELINE = PROTOS / "baseline.binpb"
 INIT = '"""Generated from protos/authsvc/v1 by `make proto`: do not edit."""\n'
@@ -89,7 +90,7 @@ def _compile(root: Path, scratch: Path) -> dict[str, bytes]:
     _run(
         root,
         [
-            *(sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTOS}"),
+            *(sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTOS}", f"-I{VENDORED}"),
             *(f"--plugin={name}={_program(name)}" for name in plugins),
             *(f"--{name}_out={scratch}" for name in outputs),
             *("--include_imports", "--include_source_info"),

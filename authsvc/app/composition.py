@@ -16,6 +16,8 @@ from authsvc.logs import SERVER_SCOPES, Alarm, LoggerSystem, sink_for_format
 from authsvc.operations.logging import LoggingAdmin
 from authsvc.rpc.admin_servicer import AdminServicer
 from authsvc.rpc.auth_servicer import AuthServicer
+from authsvc.rpc.batches import Batches
+from authsvc.rpc.explanations import Explanations
 from authsvc.rpc.limits import Limits
 from authsvc.rpc.server import RpcServer, Surface
 from authsvc.signing.sealing import Kek, Sealer
@@ -94,6 +96,7 @@ def build_server(
         Issue(domain.view, domain.store, mint, refresh_tokens, ids, audit),
         Refresh(domain.view, domain.store, mint, refresh_tokens, audit),
         Validate(domain.view, Verifier(domain.view, clock=clock)),
+        Batches(Explanations(domain.logs.get_logger("rpc"), randomness)),
     )
     surface = Surface(
         auth=auth,

@@ -25,6 +25,7 @@ from authsvc.client.errors import (
     Violation,
 )
 from authsvc.client.retries import Retries
+from authsvc.client.status import item_error
 
 __all__ = [
     "AdminCalls",
@@ -46,4 +47,5 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "Violation",
+    "item_error",
 ]

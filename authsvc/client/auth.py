@@ -12,11 +12,15 @@ from authsvc.client.admin import AdminCalls
 from authsvc.client.calls import Calls
 from authsvc.client.channel import ChannelOptions, open_channel
 from authsvc.client.credential import Bearer
-from authsvc.client.request_ids import with_request_id
+from authsvc.client.request_ids import with_request_id, with_request_ids
 from authsvc.client.retries import Retries
 from authsvc.clock import Randomness, system_randomness
 from authsvc.logs import SecretText
 from authsvc.v1.auth_pb2 import (
+    BatchIssueTokensRequest,
+    BatchIssueTokensResponse,
+    BatchValidateTokensRequest,
+    BatchValidateTokensResponse,
     IssueTokenRequest,
     IssueTokenResponse,
     RefreshTokenRequest,
@@ -80,6 +84,22 @@ class AuthClient:
     ) -> ValidateTokenResponse:
         """Ask whether an access token is good now: look at ``active`` first. A bad token is an answer, not an error."""
         return self._calls.repeatable(self._stub.ValidateToken, request, timeout)
+
+    def batch_issue_tokens(
+        self, batch: BatchIssueTokensRequest, *, timeout: timedelta | None = None
+    ) -> BatchIssueTokensResponse:
+        """Mint up to 256 tokens; an item without a ``request_id`` gets one.
+
+        A result holds the ``response``, or the ``status`` that ``item_error`` turns into the error of that item.
+        """
+        named = with_request_ids(batch, self._randomness)
+        return self._calls.repeatable(self._stub.BatchIssueTokens, named, timeout)
+
+    def batch_validate_tokens(
+        self, batch: BatchValidateTokensRequest, *, timeout: timedelta | None = None
+    ) -> BatchValidateTokensResponse:
+        """Ask about up to 256 access tokens; results as for ``batch_issue_tokens``, a bad token is a ``response``."""
+        return self._calls.repeatable(self._stub.BatchValidateTokens, batch, timeout)
 
     def close(self) -> None:
         """Give the connection up; calls in flight end with CANCELLED."""

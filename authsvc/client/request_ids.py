@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from authsvc.clock import Randomness
 from authsvc.signing import base64url
-from authsvc.v1.auth_pb2 import IssueTokenRequest, RefreshTokenRequest
+from authsvc.v1.auth_pb2 import BatchIssueTokensRequest, IssueTokenRequest, RefreshTokenRequest
 
 Named = TypeVar("Named", IssueTokenRequest, RefreshTokenRequest)
 
@@ -23,4 +23,13 @@ def with_request_id(request: Named, randomness: Randomness) -> Named:
     named = type(request)()
     named.CopyFrom(request)
     named.request_id = new_request_id(randomness)
+    return named
+
+
+def with_request_ids(batch: BatchIssueTokensRequest, randomness: Randomness) -> BatchIssueTokensRequest:
+    """A copy of the batch whose every item is named."""
+    named = BatchIssueTokensRequest()
+    named.CopyFrom(batch)
+    for item in named.requests:
+        item.request_id = item.request_id or new_request_id(randomness)
     return named

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, cast
 
 import grpc
 from google.protobuf.message import DecodeError
-from google.rpc import error_details_pb2
+from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from authsvc.client import errors
@@ -16,6 +16,8 @@ from authsvc.client.errors import AuthClientError, Failure, Violation
 from authsvc.errors import Reason
 
 DOMAIN = "authsvc"
+
+_CODES: Mapping[int, grpc.StatusCode] = MappingProxyType({code.value[0]: code for code in grpc.StatusCode})
 
 _MEANING: Mapping[grpc.StatusCode, type[AuthClientError]] = MappingProxyType(
     {
@@ -47,15 +49,28 @@ _REFRESH_REASONS = frozenset(
 def error_of(fault: grpc.RpcError) -> AuthClientError:
     """The error that a failed call means. A status without our details, as a proxy or a dead line gives it, too."""
     call = cast(grpc.Call, fault)  # what a stub raises is both
-    failure = _failure(call)
+    try:
+        status = rpc_status.from_call(call)
+        details = status.details if status is not None else ()
+    except (ValueError, DecodeError):  # trailers that contradict the status, or that someone on the way has cut
+        details = ()
+    return _error(call.code(), call.details() or "", details)
+
+
+def item_error(status: status_pb2.Status) -> AuthClientError:
+    """The error that the ``status`` of one item of a batch means: what a call of its own would have raised."""
+    return _error(_CODES.get(status.code, grpc.StatusCode.UNKNOWN), status.message, status.details)
+
+
+def _error(code: grpc.StatusCode, text: str, details: Iterable[Any]) -> AuthClientError:
+    failure = _failure(code.name, text, details)
     if failure.reason in _REFRESH_REASONS:
         return errors.RefreshRefused(failure)
-    return _MEANING.get(call.code(), AuthClientError)(failure)
+    return _MEANING.get(code, AuthClientError)(failure)
 
 
-def _failure(call: grpc.Call) -> Failure:
-    code, text = call.code().name, call.details() or ""
-    info, bad_request, retry = _details(call)
+def _failure(code: str, text: str, details: Iterable[Any]) -> Failure:
+    info, bad_request, retry = _unpacked(details)
     if info.domain != DOMAIN or not info.reason:
         return Failure(code, reason=code, message=text)
     return Failure(
@@ -68,15 +83,14 @@ def _failure(call: grpc.Call) -> Failure:
     )
 
 
-def _details(call: grpc.Call) -> tuple[Any, Any, Any]:
-    """ErrorInfo, BadRequest and RetryInfo of a call, each empty where it was not sent or does not parse."""
+def _unpacked(details: Iterable[Any]) -> tuple[Any, Any, Any]:
+    """ErrorInfo, BadRequest and RetryInfo among the details, each empty where it is missing or does not parse."""
     # The three are untyped: googleapis-common-protos ships no stubs.
     wanted = (error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo())
     try:
-        status = rpc_status.from_call(call)
-        for packed in status.details if status is not None else ():
+        for packed in details:
             for message in wanted:
                 packed.Unpack(message)  # does nothing to a message of another type
-    except (ValueError, DecodeError):  # trailers that contradict the status, or that someone on the way has cut
+    except DecodeError:
         return error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
     return wanted

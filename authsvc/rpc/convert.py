@@ -42,10 +42,10 @@ _KINDS = {
 _STATUSES = {status: pb.TokenStatus.Value(f"TOKEN_STATUS_{status.value}") for status in TokenStatus}
 
 
-def issue_request(message: pb.IssueTokenRequest) -> IssueRequest:
-    """Decode."""
+def issue_request(message: pb.IssueTokenRequest, *, api_key: str = "") -> IssueRequest:
+    """Decode; ``api_key`` is the app of a message that names none."""
     return IssueRequest(
-        api_key=message.api_key,
+        api_key=message.api_key or api_key,
         subject=_subject(message),
         scope=_scope(message.scope) if message.HasField("scope") else None,
         lifetime=_lifetime(message),
@@ -63,11 +63,11 @@ def refresh_request(message: pb.RefreshTokenRequest) -> RefreshRequest:
     return RefreshRequest(message.refresh_token, message.request_id, changes)
 
 
-def validate_request(message: pb.ValidateTokenRequest) -> ValidateRequest:
-    """Decode."""
+def validate_request(message: pb.ValidateTokenRequest, *, api_key: str = "") -> ValidateRequest:
+    """Decode; ``api_key`` is the app of a message that names none."""
     return ValidateRequest(
         token=message.token,
-        api_key=message.api_key,
+        api_key=message.api_key or api_key,
         call_cid=message.call_cid if message.HasField("call_cid") else None,
         channel_cid=message.channel_cid if message.HasField("channel_cid") else None,
         audience=message.audience if message.HasField("audience") else None,
@@ -79,11 +79,17 @@ def validate_request(message: pb.ValidateTokenRequest) -> ValidateRequest:
 
 def issue_response(issued: IssuedToken) -> pb.IssueTokenResponse:
     """Encode."""
-    response = pb.IssueTokenResponse(token=issued.minted.text, refresh_token=issued.refresh_token)
+    response = pb.IssueTokenResponse()
+    fill_issued(response, issued)
+    return response
+
+
+def fill_issued(response: pb.IssueTokenResponse, issued: IssuedToken) -> None:
+    """Encode into a message that is there."""
+    response.token, response.refresh_token = issued.minted.text, issued.refresh_token
     fill_token_info(response.info, issued.minted.token)
     if issued.refresh_expires_at is not None:
         set_moment(response.refresh_expires_at, issued.refresh_expires_at)
-    return response
 
 
 def refresh_response(refreshed: RefreshedToken) -> pb.RefreshTokenResponse:
@@ -99,15 +105,19 @@ def refresh_response(refreshed: RefreshedToken) -> pb.RefreshTokenResponse:
 
 def validate_response(verdict: Verdict) -> pb.ValidateTokenResponse:
     """Encode."""
-    response = pb.ValidateTokenResponse(
-        active=verdict.active,
-        status=_STATUSES[verdict.status],
-        message=MESSAGES[verdict.status],
-        error_code=ERROR_CODES[verdict.status],
-    )
+    response = pb.ValidateTokenResponse()
+    fill_verdict(response, verdict)
+    return response
+
+
+def fill_verdict(response: pb.ValidateTokenResponse, verdict: Verdict) -> None:
+    """Encode into a message that is there."""
+    response.active = verdict.active
+    response.status = _STATUSES[verdict.status]
+    response.message = MESSAGES[verdict.status]
+    response.error_code = ERROR_CODES[verdict.status]
     if verdict.token is not None:
         fill_token_info(response.info, verdict.token)
-    return response
 
 
 def fill_token_info(info: pb.TokenInfo, token: VerifiedToken) -> None:

@@ -11,6 +11,7 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
+from authsvc.rpc import batch_limits
 from authsvc.rpc.access import AccessRule, declared_rules, full_name, methods_of
 
 LARGEST_REQUEST = 64 * 1024
@@ -26,6 +27,13 @@ class Form(Enum):
 
 Send = Callable[[Message | None], None]
 """Sends one answer of a watch; None ends it."""
+
+
+def one_place(request: Message) -> int:
+    """How many calls a request counts as where it is one."""
+    del request
+    return 1
+
 
 # Any: each method has its own message type, and the three forms their own shapes; the registry below pairs them.
 Behavior = Callable[..., Any]
@@ -43,6 +51,7 @@ class Method:
     serve: Behavior
     reserved: bool = False
     largest_request: int = LARGEST_REQUEST
+    places_of: Callable[[Any], int] = one_place
 
 
 class MethodMissing(RuntimeError):
@@ -60,7 +69,16 @@ def methods_of_service(service: ServiceDescriptor, servicer: object) -> Iterator
         if serve is None:
             raise MethodMissing(f"{full_name(method)} is declared and not served")
         request_class = message_factory.GetMessageClass(method.input_type)
-        yield Method(full_name(method), rules[full_name(method)], Form.UNARY, request_class, serve)
+        batch = method.name.startswith(batch_limits.PREFIX)
+        yield Method(
+            full_name(method),
+            rules[full_name(method)],
+            Form.UNARY,
+            request_class,
+            serve,
+            largest_request=batch_limits.LARGEST_BATCH if batch else LARGEST_REQUEST,
+            places_of=batch_limits.places_of if batch else one_place,
+        )
 
 
 def by_name(methods: Iterable[Method]) -> Mapping[str, Method]:

@@ -16,6 +16,7 @@ from authsvc.logs import LoggerSystem
 from authsvc.rpc.access import foreign_rules
 from authsvc.rpc.admin_servicer import AdminServicer
 from authsvc.rpc.auth_servicer import AuthServicer
+from authsvc.rpc.explanations import Explanations
 from authsvc.rpc.health import Health, health_methods
 from authsvc.rpc.interceptors.admission import GlobalAdmission, PrincipalAdmission, StreamAdmission
 from authsvc.rpc.interceptors.body import Body
@@ -128,7 +129,9 @@ class RpcServer:
 
     def _steps(self, surface: Surface, logs: LoggerSystem, randomness: Randomness) -> Steps:
         rpc = logs.get_logger("rpc")
-        log, errors, body = RequestLog(rpc, randomness), Errors(rpc, randomness), Body(self.patience)
+        log, errors = RequestLog(rpc, randomness), Errors(Explanations(rpc, randomness))
+        principals = PrincipalAdmission(self._limits)
+        body = Body(self.patience, (self._admission, principals))  # a batch is counted when its items are known
         return Steps(
             chain=(
                 log,  # first, so that it sees how every call ended, whoever ended it
@@ -136,7 +139,7 @@ class RpcServer:
                 Deadlines(),  # before any work
                 self._admission,  # before the credential, so that a flood costs no hashing
                 Credentials(surface.authenticator, logs.get_logger("credentials")),  # before any body
-                PrincipalAdmission(self._limits),  # only now it is known whose call it is
+                principals,  # only now it is known whose call it is
                 StreamAdmission(self._limits),
                 body,  # last: nothing of a body is looked at before all others said yes
             ),

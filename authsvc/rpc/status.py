@@ -67,23 +67,38 @@ STATUS: Mapping[Reason, grpc.StatusCode] = MappingProxyType(
 
 def status_of(error: AuthError) -> grpc.Status:
     """The status a caller gets for an error: its code, its constant text, its details. Never its ``detail``."""
-    return _status(error.reason, error.text, [_info(error.reason, error.metadata), *_more(error)])
+    return as_status(message_of(error))
 
 
 def internal_status(error_id: str) -> grpc.Status:
     """The status for anything unforeseen: only an id that the log has too."""
+    return as_status(internal_message(error_id))
+
+
+def message_of(error: AuthError) -> status_pb2.Status:
+    """What ``status_of`` says, as the message that an item of a batch carries."""
+    return _message(error.reason, error.text, [_info(error.reason, error.metadata), *_more(error)])
+
+
+def internal_message(error_id: str) -> status_pb2.Status:
+    """What ``internal_status`` says, as a message."""
     text = f"an internal error; the log has more under error id {error_id}"
-    return _status(Reason.INTERNAL, text, [_info(Reason.INTERNAL, {"error_id": error_id})])
+    return _message(Reason.INTERNAL, text, [_info(Reason.INTERNAL, {"error_id": error_id})])
 
 
-def _status(reason: Reason, text: str, details: Sequence[Message]) -> grpc.Status:
+def as_status(message: status_pb2.Status) -> grpc.Status:
+    """The status that a call ends with."""
+    return rpc_status.to_status(message)
+
+
+def _message(reason: Reason, text: str, details: Sequence[Message]) -> status_pb2.Status:
     message = f"{reason}: {text}"[:MAX_MESSAGE_BYTES]
     packed = []
     for detail in details:
         packed.append(Any())
         packed[-1].Pack(detail)
     code: int = STATUS[reason].value[0]
-    return rpc_status.to_status(status_pb2.Status(code=code, message=message, details=packed))
+    return status_pb2.Status(code=code, message=message, details=packed)
 
 
 def _info(reason: Reason, metadata: Mapping[str, str]) -> Message:

@@ -20,7 +20,7 @@ class Places:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._taken: Counter[str] = Counter()
-        self._freed: deque[str] = deque()
+        self._freed: deque[tuple[str, int]] = deque()
 
     def taken(self, holder: str) -> int:
         """How many places the holder has taken."""
@@ -28,42 +28,43 @@ class Places:
             self._settle()
             return self._taken[holder]
 
-    def take(self, holder: str, limit: int) -> Ticket | None:
-        """A ticket, or None when the holder has ``limit`` of them."""
+    def take(self, holder: str, limit: int, places: int = 1) -> Ticket | None:
+        """A ticket for that many places, or None when the holder would then have more than ``limit``."""
         with self._lock:
             self._settle()
-            if self._taken[holder] >= limit:
+            if self._taken[holder] + places > limit:
                 return None
-            self._taken[holder] += 1
-        return _Ticket(self, holder)
+            self._taken[holder] += places
+        return _Ticket(self, holder, places)
 
-    def free(self, holder: str) -> None:
-        """One place of the holder is free again, from the next look on.
+    def free(self, holder: str, places: int) -> None:
+        """That many places of the holder are free again, from the next look on.
 
         Takes no lock: the garbage collector may call this at any moment, also in the middle of ``take``.
         """
-        self._freed.append(holder)
+        self._freed.append((holder, places))
 
     def _settle(self) -> None:
         """Count the places that are free again; a holder without places is forgotten."""
         while self._freed:
-            holder = self._freed.popleft()
-            self._taken[holder] -= 1
+            holder, places = self._freed.popleft()
+            self._taken[holder] -= places
             if self._taken[holder] <= 0:
                 del self._taken[holder]
 
 
 class _Ticket:
-    __slots__ = ("_holder", "_places")
+    __slots__ = ("_holder", "_number", "_places")
 
-    def __init__(self, places: Places, holder: str) -> None:
+    def __init__(self, places: Places, holder: str, number: int) -> None:
         self._places: Places | None = places
         self._holder = holder
+        self._number = number
 
     def give_back(self) -> None:
         places, self._places = self._places, None
         if places is not None:
-            places.free(self._holder)
+            places.free(self._holder, self._number)
 
     def __del__(self) -> None:
         # The library may drop a call between its admission and its thread (concurrency limit, shutdown):

@@ -26,9 +26,10 @@ from authsvc.v1 import access_pb2 as authsvc_dot_v1_dot_access__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x61uthsvc/v1/auth.proto\x12\nauthsvc.v1\x1a\x17\x61uthsvc/v1/access.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\x03\n\x11IssueTokenRequest\x12\x0f\n\x07\x61pi_key\x18\x01 \x01(\t\x12 \n\x04user\x18\x02 \x01(\x0b\x32\x10.authsvc.v1.UserH\x00\x12\"\n\x05guest\x18\x03 \x01(\x0b\x32\x11.authsvc.v1.GuestH\x00\x12*\n\tanonymous\x18\x04 \x01(\x0b\x32\x15.authsvc.v1.AnonymousH\x00\x12%\n\x05scope\x18\x05 \x01(\x0b\x32\x16.authsvc.v1.TokenScope\x12(\n\x03ttl\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationH\x01\x12\x30\n\nexpires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x12\x17\n\rnever_expires\x18\x08 \x01(\x08H\x01\x12\x13\n\x0brefreshable\x18\t \x01(\x08\x12\x10\n\x08\x61udience\x18\n \x03(\t\x12.\n\rcustom_claims\x18\x0b \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\nrequest_id\x18\x0c \x01(\t\x12\x16\n\x0e\x61\x66ter_revision\x18\r \x01(\x03\x42\t\n\x07subjectB\n\n\x08lifetime\"f\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\r\n\x05image\x18\x04 \x01(\t\x12\'\n\x06\x63ustom\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\"^\n\x05Guest\x12\x0f\n\x07id_hint\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05image\x18\x03 \x01(\t\x12\'\n\x06\x63ustom\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"\x19\n\tAnonymous\x12\x0c\n\x04role\x18\x01 \x01(\t\"5\n\nTokenScope\x12\x11\n\tcall_cids\x18\x01 \x03(\t\x12\x14\n\x0c\x63hannel_cids\x18\x02 \x03(\t\"\x97\x01\n\x12IssueTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12#\n\x04info\x18\x02 \x01(\x0b\x32\x15.authsvc.v1.TokenInfo\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\x12\x36\n\x12refresh_expires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x82\x03\n\tTokenInfo\x12\x10\n\x08token_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61pi_key\x18\x03 \x01(\t\x12#\n\x04kind\x18\x04 \x01(\x0e\x32\x15.authsvc.v1.TokenKind\x12\x1e\n\x04user\x18\x05 \x01(\x0b\x32\x10.authsvc.v1.User\x12%\n\x05scope\x18\x06 \x01(\x0b\x32\x16.authsvc.v1.TokenScope\x12\x10\n\x08\x61udience\x18\x07 \x03(\t\x12-\n\tissued_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06key_id\x18\n \x01(\t\x12\x11\n\talgorithm\x18\x0b \x01(\t\x12\x0e\n\x06issuer\x18\x0c \x01(\t\x12.\n\rcustom_claims\x18\r \x01(\x0b\x32\x17.google.protobuf.Struct\"\xaf\x01\n\x13RefreshTokenRequest\x12\x15\n\rrefresh_token\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12&\n\x03ttl\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1e\n\x04user\x18\x04 \x01(\x0b\x32\x10.authsvc.v1.User\x12%\n\x05scope\x18\x05 \x01(\x0b\x32\x16.authsvc.v1.TokenScope\"\xc6\x01\n\x14RefreshTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12#\n\x04info\x18\x02 \x01(\x0b\x32\x15.authsvc.v1.TokenInfo\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\x12\x36\n\x12refresh_expires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07outcome\x18\x05 \x01(\x0e\x32\x1a.authsvc.v1.RefreshOutcome\"\x94\x02\n\x14ValidateTokenRequest\x12\x0f\n\x07\x61pi_key\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\t\x12\x15\n\x08\x63\x61ll_cid\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0b\x63hannel_cid\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x15\n\x08\x61udience\x18\x05 \x01(\tH\x02\x88\x01\x01\x12$\n\x05roles\x18\x06 \x01(\x0b\x32\x15.authsvc.v1.RoleCheck\x12,\n\x0b\x63onsistency\x18\x07 \x01(\x0e\x32\x17.authsvc.v1.Consistency\x12\x16\n\x0e\x61\x66ter_revision\x18\x08 \x01(\x03\x42\x0b\n\t_call_cidB\x0e\n\x0c_channel_cidB\x0b\n\t_audience\"\x1b\n\tRoleCheck\x12\x0e\n\x06\x61ny_of\x18\x01 \x03(\t\"\x9a\x01\n\x15ValidateTokenResponse\x12\x0e\n\x06\x61\x63tive\x18\x01 \x01(\x08\x12\'\n\x06status\x18\x02 \x01(\x0e\x32\x17.authsvc.v1.TokenStatus\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x12\n\nerror_code\x18\x04 \x01(\x05\x12#\n\x04info\x18\x05 \x01(\x0b\x32\x15.authsvc.v1.TokenInfo*\x88\x01\n\tTokenKind\x12\x1a\n\x16TOKEN_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fTOKEN_KIND_USER\x10\x01\x12\x14\n\x10TOKEN_KIND_GUEST\x10\x02\x12\x18\n\x14TOKEN_KIND_ANONYMOUS\x10\x03\x12\x1a\n\x16TOKEN_KIND_DEVELOPMENT\x10\x04*l\n\x0eRefreshOutcome\x12\x1f\n\x1bREFRESH_OUTCOME_UNSPECIFIED\x10\x00\x12\x1b\n\x17REFRESH_OUTCOME_ROTATED\x10\x01\x12\x1c\n\x18REFRESH_OUTCOME_REPLAYED\x10\x02*Z\n\x0b\x43onsistency\x12\x1b\n\x17\x43ONSISTENCY_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43ONSISTENCY_CACHED\x10\x01\x12\x16\n\x12\x43ONSISTENCY_STRONG\x10\x02*\x8c\x05\n\x0bTokenStatus\x12\x1c\n\x18TOKEN_STATUS_UNSPECIFIED\x10\x00\x12\x17\n\x13TOKEN_STATUS_ACTIVE\x10\x01\x12\x18\n\x14TOKEN_STATUS_EXPIRED\x10\x02\x12\x1e\n\x1aTOKEN_STATUS_NOT_YET_VALID\x10\x03\x12!\n\x1dTOKEN_STATUS_ISSUED_IN_FUTURE\x10\x04\x12\"\n\x1eTOKEN_STATUS_SIGNATURE_INVALID\x10\x05\x12\x1a\n\x16TOKEN_STATUS_MALFORMED\x10\x06\x12\x1c\n\x18TOKEN_STATUS_KEY_UNKNOWN\x10\x07\x12\x1c\n\x18TOKEN_STATUS_KEY_REVOKED\x10\x08\x12#\n\x1fTOKEN_STATUS_ALGORITHM_MISMATCH\x10\t\x12\x1b\n\x17TOKEN_STATUS_WRONG_TYPE\x10\n\x12 \n\x1cTOKEN_STATUS_ISSUER_MISMATCH\x10\x0b\x12\"\n\x1eTOKEN_STATUS_AUDIENCE_MISMATCH\x10\x0c\x12\x1e\n\x1aTOKEN_STATUS_CLAIM_INVALID\x10\r\x12\x18\n\x14TOKEN_STATUS_REVOKED\x10\x0e\x12 \n\x1cTOKEN_STATUS_SESSION_REVOKED\x10\x0f\x12,\n(TOKEN_STATUS_DEVELOPMENT_TOKENS_DISABLED\x10\x10\x12\x1d\n\x19TOKEN_STATUS_SCOPE_DENIED\x10\x11\x12\x1c\n\x18TOKEN_STATUS_ROLE_DENIED\x10\x12\x12\x1e\n\x1aTOKEN_STATUS_APP_SUSPENDED\x10\x13\x32\xc4\x02\n\x0b\x41uthService\x12_\n\nIssueToken\x12\x1d.authsvc.v1.IssueTokenRequest\x1a\x1e.authsvc.v1.IssueTokenResponse\"\x12\xca\xda\x18\x0e\n\x0ctokens.issue\x12g\n\x0cRefreshToken\x12\x1f.authsvc.v1.RefreshTokenRequest\x1a .authsvc.v1.RefreshTokenResponse\"\x14\xca\xda\x18\x10\n\x0etokens.refresh\x12k\n\rValidateToken\x12 .authsvc.v1.ValidateTokenRequest\x1a!.authsvc.v1.ValidateTokenResponse\"\x15\xca\xda\x18\x11\n\x0ftokens.validateB@\n\x0e\x63om.authsvc.v1B\tAuthProtoP\x01Z\x14\x61uthsvc/v1;authsvcv1\xaa\x02\nAuthsvc.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x61uthsvc/v1/auth.proto\x12\nauthsvc.v1\x1a\x17\x61uthsvc/v1/access.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xcc\x03\n\x11IssueTokenRequest\x12\x0f\n\x07\x61pi_key\x18\x01 \x01(\t\x12 \n\x04user\x18\x02 \x01(\x0b\x32\x10.authsvc.v1.UserH\x00\x12\"\n\x05guest\x18\x03 \x01(\x0b\x32\x11.authsvc.v1.GuestH\x00\x12*\n\tanonymous\x18\x04 \x01(\x0b\x32\x15.authsvc.v1.AnonymousH\x00\x12%\n\x05scope\x18\x05 \x01(\x0b\x32\x16.authsvc.v1.TokenScope\x12(\n\x03ttl\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationH\x01\x12\x30\n\nexpires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x12\x17\n\rnever_expires\x18\x08 \x01(\x08H\x01\x12\x13\n\x0brefreshable\x18\t \x01(\x08\x12\x10\n\x08\x61udience\x18\n \x03(\t\x12.\n\rcustom_claims\x18\x0b \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\nrequest_id\x18\x0c \x01(\t\x12\x16\n\x0e\x61\x66ter_revision\x18\r \x01(\x03\x42\t\n\x07subjectB\n\n\x08lifetime\"f\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\r\n\x05image\x18\x04 \x01(\t\x12\'\n\x06\x63ustom\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\"^\n\x05Guest\x12\x0f\n\x07id_hint\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05image\x18\x03 \x01(\t\x12\'\n\x06\x63ustom\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"\x19\n\tAnonymous\x12\x0c\n\x04role\x18\x01 \x01(\t\"5\n\nTokenScope\x12\x11\n\tcall_cids\x18\x01 \x03(\t\x12\x14\n\x0c\x63hannel_cids\x18\x02 \x03(\t\"\x97\x01\n\x12IssueTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12#\n\x04info\x18\x02 \x01(\x0b\x32\x15.authsvc.v1.TokenInfo\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\x12\x36\n\x12refresh_expires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x82\x03\n\tTokenInfo\x12\x10\n\x08token_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61pi_key\x18\x03 \x01(\t\x12#\n\x04kind\x18\x04 \x01(\x0e\x32\x15.authsvc.v1.TokenKind\x12\x1e\n\x04user\x18\x05 \x01(\x0b\x32\x10.authsvc.v1.User\x12%\n\x05scope\x18\x06 \x01(\x0b\x32\x16.authsvc.v1.TokenScope\x12\x10\n\x08\x61udience\x18\x07 \x03(\t\x12-\n\tissued_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06key_id\x18\n \x01(\t\x12\x11\n\talgorithm\x18\x0b \x01(\t\x12\x0e\n\x06issuer\x18\x0c \x01(\t\x12.\n\rcustom_claims\x18\r \x01(\x0b\x32\x17.google.protobuf.Struct\"\xaf\x01\n\x13RefreshTokenRequest\x12\x15\n\rrefresh_token\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12&\n\x03ttl\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1e\n\x04user\x18\x04 \x01(\x0b\x32\x10.authsvc.v1.User\x12%\n\x05scope\x18\x05 \x01(\x0b\x32\x16.authsvc.v1.TokenScope\"\xc6\x01\n\x14RefreshTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12#\n\x04info\x18\x02 \x01(\x0b\x32\x15.authsvc.v1.TokenInfo\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\x12\x36\n\x12refresh_expires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07outcome\x18\x05 \x01(\x0e\x32\x1a.authsvc.v1.RefreshOutcome\"\x94\x02\n\x14ValidateTokenRequest\x12\x0f\n\x07\x61pi_key\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\t\x12\x15\n\x08\x63\x61ll_cid\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0b\x63hannel_cid\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x15\n\x08\x61udience\x18\x05 \x01(\tH\x02\x88\x01\x01\x12$\n\x05roles\x18\x06 \x01(\x0b\x32\x15.authsvc.v1.RoleCheck\x12,\n\x0b\x63onsistency\x18\x07 \x01(\x0e\x32\x17.authsvc.v1.Consistency\x12\x16\n\x0e\x61\x66ter_revision\x18\x08 \x01(\x03\x42\x0b\n\t_call_cidB\x0e\n\x0c_channel_cidB\x0b\n\t_audience\"\x1b\n\tRoleCheck\x12\x0e\n\x06\x61ny_of\x18\x01 \x03(\t\"\x9a\x01\n\x15ValidateTokenResponse\x12\x0e\n\x06\x61\x63tive\x18\x01 \x01(\x08\x12\'\n\x06status\x18\x02 \x01(\x0e\x32\x17.authsvc.v1.TokenStatus\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x12\n\nerror_code\x18\x04 \x01(\x05\x12#\n\x04info\x18\x05 \x01(\x0b\x32\x15.authsvc.v1.TokenInfo\"[\n\x17\x42\x61tchIssueTokensRequest\x12\x0f\n\x07\x61pi_key\x18\x01 \x01(\t\x12/\n\x08requests\x18\x02 \x03(\x0b\x32\x1d.authsvc.v1.IssueTokenRequest\"O\n\x18\x42\x61tchIssueTokensResponse\x12\x33\n\x07results\x18\x01 \x03(\x0b\x32\".authsvc.v1.BatchIssueTokensResult\"|\n\x16\x42\x61tchIssueTokensResult\x12\x32\n\x08response\x18\x01 \x01(\x0b\x32\x1e.authsvc.v1.IssueTokenResponseH\x00\x12$\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"a\n\x1a\x42\x61tchValidateTokensRequest\x12\x0f\n\x07\x61pi_key\x18\x01 \x01(\t\x12\x32\n\x08requests\x18\x02 \x03(\x0b\x32 .authsvc.v1.ValidateTokenRequest\"U\n\x1b\x42\x61tchValidateTokensResponse\x12\x36\n\x07results\x18\x01 \x03(\x0b\x32%.authsvc.v1.BatchValidateTokensResult\"\x82\x01\n\x19\x42\x61tchValidateTokensResult\x12\x35\n\x08response\x18\x01 \x01(\x0b\x32!.authsvc.v1.ValidateTokenResponseH\x00\x12$\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result*\x88\x01\n\tTokenKind\x12\x1a\n\x16TOKEN_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fTOKEN_KIND_USER\x10\x01\x12\x14\n\x10TOKEN_KIND_GUEST\x10\x02\x12\x18\n\x14TOKEN_KIND_ANONYMOUS\x10\x03\x12\x1a\n\x16TOKEN_KIND_DEVELOPMENT\x10\x04*l\n\x0eRefreshOutcome\x12\x1f\n\x1bREFRESH_OUTCOME_UNSPECIFIED\x10\x00\x12\x1b\n\x17REFRESH_OUTCOME_ROTATED\x10\x01\x12\x1c\n\x18REFRESH_OUTCOME_REPLAYED\x10\x02*Z\n\x0b\x43onsistency\x12\x1b\n\x17\x43ONSISTENCY_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43ONSISTENCY_CACHED\x10\x01\x12\x16\n\x12\x43ONSISTENCY_STRONG\x10\x02*\x8c\x05\n\x0bTokenStatus\x12\x1c\n\x18TOKEN_STATUS_UNSPECIFIED\x10\x00\x12\x17\n\x13TOKEN_STATUS_ACTIVE\x10\x01\x12\x18\n\x14TOKEN_STATUS_EXPIRED\x10\x02\x12\x1e\n\x1aTOKEN_STATUS_NOT_YET_VALID\x10\x03\x12!\n\x1dTOKEN_STATUS_ISSUED_IN_FUTURE\x10\x04\x12\"\n\x1eTOKEN_STATUS_SIGNATURE_INVALID\x10\x05\x12\x1a\n\x16TOKEN_STATUS_MALFORMED\x10\x06\x12\x1c\n\x18TOKEN_STATUS_KEY_UNKNOWN\x10\x07\x12\x1c\n\x18TOKEN_STATUS_KEY_REVOKED\x10\x08\x12#\n\x1fTOKEN_STATUS_ALGORITHM_MISMATCH\x10\t\x12\x1b\n\x17TOKEN_STATUS_WRONG_TYPE\x10\n\x12 \n\x1cTOKEN_STATUS_ISSUER_MISMATCH\x10\x0b\x12\"\n\x1eTOKEN_STATUS_AUDIENCE_MISMATCH\x10\x0c\x12\x1e\n\x1aTOKEN_STATUS_CLAIM_INVALID\x10\r\x12\x18\n\x14TOKEN_STATUS_REVOKED\x10\x0e\x12 \n\x1cTOKEN_STATUS_SESSION_REVOKED\x10\x0f\x12,\n(TOKEN_STATUS_DEVELOPMENT_TOKENS_DISABLED\x10\x10\x12\x1d\n\x19TOKEN_STATUS_SCOPE_DENIED\x10\x11\x12\x1c\n\x18TOKEN_STATUS_ROLE_DENIED\x10\x12\x12\x1e\n\x1aTOKEN_STATUS_APP_SUSPENDED\x10\x13\x32\xb6\x04\n\x0b\x41uthService\x12_\n\nIssueToken\x12\x1d.authsvc.v1.IssueTokenRequest\x1a\x1e.authsvc.v1.IssueTokenResponse\"\x12\xca\xda\x18\x0e\n\x0ctokens.issue\x12g\n\x0cRefreshToken\x12\x1f.authsvc.v1.RefreshTokenRequest\x1a .authsvc.v1.RefreshTokenResponse\"\x14\xca\xda\x18\x10\n\x0etokens.refresh\x12k\n\rValidateToken\x12 .authsvc.v1.ValidateTokenRequest\x1a!.authsvc.v1.ValidateTokenResponse\"\x15\xca\xda\x18\x11\n\x0ftokens.validate\x12q\n\x10\x42\x61tchIssueTokens\x12#.authsvc.v1.BatchIssueTokensRequest\x1a$.authsvc.v1.BatchIssueTokensResponse\"\x12\xca\xda\x18\x0e\n\x0ctokens.issue\x12}\n\x13\x42\x61tchValidateTokens\x12&.authsvc.v1.BatchValidateTokensRequest\x1a\'.authsvc.v1.BatchValidateTokensResponse\"\x15\xca\xda\x18\x11\n\x0ftokens.validateB@\n\x0e\x63om.authsvc.v1B\tAuthProtoP\x01Z\x14\x61uthsvc/v1;authsvcv1\xaa\x02\nAuthsvc.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,38 +43,54 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHSERVICE'].methods_by_name['RefreshToken']._serialized_options = b'\312\332\030\020\n\016tokens.refresh'
   _globals['_AUTHSERVICE'].methods_by_name['ValidateToken']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['ValidateToken']._serialized_options = b'\312\332\030\021\n\017tokens.validate'
-  _globals['_TOKENKIND']._serialized_start=2290
-  _globals['_TOKENKIND']._serialized_end=2426
-  _globals['_REFRESHOUTCOME']._serialized_start=2428
-  _globals['_REFRESHOUTCOME']._serialized_end=2536
-  _globals['_CONSISTENCY']._serialized_start=2538
-  _globals['_CONSISTENCY']._serialized_end=2628
-  _globals['_TOKENSTATUS']._serialized_start=2631
-  _globals['_TOKENSTATUS']._serialized_end=3283
-  _globals['_ISSUETOKENREQUEST']._serialized_start=158
-  _globals['_ISSUETOKENREQUEST']._serialized_end=618
-  _globals['_USER']._serialized_start=620
-  _globals['_USER']._serialized_end=722
-  _globals['_GUEST']._serialized_start=724
-  _globals['_GUEST']._serialized_end=818
-  _globals['_ANONYMOUS']._serialized_start=820
-  _globals['_ANONYMOUS']._serialized_end=845
-  _globals['_TOKENSCOPE']._serialized_start=847
-  _globals['_TOKENSCOPE']._serialized_end=900
-  _globals['_ISSUETOKENRESPONSE']._serialized_start=903
-  _globals['_ISSUETOKENRESPONSE']._serialized_end=1054
-  _globals['_TOKENINFO']._serialized_start=1057
-  _globals['_TOKENINFO']._serialized_end=1443
-  _globals['_REFRESHTOKENREQUEST']._serialized_start=1446
-  _globals['_REFRESHTOKENREQUEST']._serialized_end=1621
-  _globals['_REFRESHTOKENRESPONSE']._serialized_start=1624
-  _globals['_REFRESHTOKENRESPONSE']._serialized_end=1822
-  _globals['_VALIDATETOKENREQUEST']._serialized_start=1825
-  _globals['_VALIDATETOKENREQUEST']._serialized_end=2101
-  _globals['_ROLECHECK']._serialized_start=2103
-  _globals['_ROLECHECK']._serialized_end=2130
-  _globals['_VALIDATETOKENRESPONSE']._serialized_start=2133
-  _globals['_VALIDATETOKENRESPONSE']._serialized_end=2287
-  _globals['_AUTHSERVICE']._serialized_start=3286
-  _globals['_AUTHSERVICE']._serialized_end=3610
+  _globals['_AUTHSERVICE'].methods_by_name['BatchIssueTokens']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['BatchIssueTokens']._serialized_options = b'\312\332\030\016\n\014tokens.issue'
+  _globals['_AUTHSERVICE'].methods_by_name['BatchValidateTokens']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['BatchValidateTokens']._serialized_options = b'\312\332\030\021\n\017tokens.validate'
+  _globals['_TOKENKIND']._serialized_start=2934
+  _globals['_TOKENKIND']._serialized_end=3070
+  _globals['_REFRESHOUTCOME']._serialized_start=3072
+  _globals['_REFRESHOUTCOME']._serialized_end=3180
+  _globals['_CONSISTENCY']._serialized_start=3182
+  _globals['_CONSISTENCY']._serialized_end=3272
+  _globals['_TOKENSTATUS']._serialized_start=3275
+  _globals['_TOKENSTATUS']._serialized_end=3927
+  _globals['_ISSUETOKENREQUEST']._serialized_start=183
+  _globals['_ISSUETOKENREQUEST']._serialized_end=643
+  _globals['_USER']._serialized_start=645
+  _globals['_USER']._serialized_end=747
+  _globals['_GUEST']._serialized_start=749
+  _globals['_GUEST']._serialized_end=843
+  _globals['_ANONYMOUS']._serialized_start=845
+  _globals['_ANONYMOUS']._serialized_end=870
+  _globals['_TOKENSCOPE']._serialized_start=872
+  _globals['_TOKENSCOPE']._serialized_end=925
+  _globals['_ISSUETOKENRESPONSE']._serialized_start=928
+  _globals['_ISSUETOKENRESPONSE']._serialized_end=1079
+  _globals['_TOKENINFO']._serialized_start=1082
+  _globals['_TOKENINFO']._serialized_end=1468
+  _globals['_REFRESHTOKENREQUEST']._serialized_start=1471
+  _globals['_REFRESHTOKENREQUEST']._serialized_end=1646
+  _globals['_REFRESHTOKENRESPONSE']._serialized_start=1649
+  _globals['_REFRESHTOKENRESPONSE']._serialized_end=1847
+  _globals['_VALIDATETOKENREQUEST']._serialized_start=1850
+  _globals['_VALIDATETOKENREQUEST']._serialized_end=2126
+  _globals['_ROLECHECK']._serialized_start=2128
+  _globals['_ROLECHECK']._serialized_end=2155
+  _globals['_VALIDATETOKENRESPONSE']._serialized_start=2158
+  _globals['_VALIDATETOKENRESPONSE']._serialized_end=2312
+  _globals['_BATCHISSUETOKENSREQUEST']._serialized_start=2314
+  _globals['_BATCHISSUETOKENSREQUEST']._serialized_end=2405
+  _globals['_BATCHISSUETOKENSRESPONSE']._serialized_start=2407
+  _globals['_BATCHISSUETOKENSRESPONSE']._serialized_end=2486
+  _globals['_BATCHISSUETOKENSRESULT']._serialized_start=2488
+  _globals['_BATCHISSUETOKENSRESULT']._serialized_end=2612
+  _globals['_BATCHVALIDATETOKENSREQUEST']._serialized_start=2614
+  _globals['_BATCHVALIDATETOKENSREQUEST']._serialized_end=2711
+  _globals['_BATCHVALIDATETOKENSRESPONSE']._serialized_start=2713
+  _globals['_BATCHVALIDATETOKENSRESPONSE']._serialized_end=2798
+  _globals['_BATCHVALIDATETOKENSRESULT']._serialized_start=2801
+  _globals['_BATCHVALIDATETOKENSRESULT']._serialized_end=2931
+  _globals['_AUTHSERVICE']._serialized_start=3930
+  _globals['_AUTHSERVICE']._serialized_end=4496
 # @@protoc_insertion_point(module_scope)

@@ -54,6 +54,16 @@ class AuthServiceStub:
                 request_serializer=authsvc_dot_v1_dot_auth__pb2.ValidateTokenRequest.SerializeToString,
                 response_deserializer=authsvc_dot_v1_dot_auth__pb2.ValidateTokenResponse.FromString,
                 _registered_method=True)
+        self.BatchIssueTokens = channel.unary_unary(
+                '/authsvc.v1.AuthService/BatchIssueTokens',
+                request_serializer=authsvc_dot_v1_dot_auth__pb2.BatchIssueTokensRequest.SerializeToString,
+                response_deserializer=authsvc_dot_v1_dot_auth__pb2.BatchIssueTokensResponse.FromString,
+                _registered_method=True)
+        self.BatchValidateTokens = channel.unary_unary(
+                '/authsvc.v1.AuthService/BatchValidateTokens',
+                request_serializer=authsvc_dot_v1_dot_auth__pb2.BatchValidateTokensRequest.SerializeToString,
+                response_deserializer=authsvc_dot_v1_dot_auth__pb2.BatchValidateTokensResponse.FromString,
+                _registered_method=True)
 
 
 class AuthServiceServicer:
@@ -136,6 +146,58 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchIssueTokens(self, request, context):
+        """Mints several tokens in one call: each item is what one IssueToken is, in the order of the
+        request.
+
+        Permission: tokens.issue
+
+        No item harms another. What an IssueToken would be refused for stands in the item's `status`
+        (with INVALID_ARGUMENT for its faults, PERMISSION_DENIED for its app, DEADLINE_EXCEEDED for what
+        was not begun in time) and the call itself is OK. It is an error only as a whole: a batch of n
+        takes n of the places that a caller may have in flight, and all of them or none.
+
+        At most 256 items and 1 MiB. Safe to repeat where each item has a `request_id`.
+
+        Errors:
+        UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+        PERMISSION_DENIED: PERMISSION_MISSING
+        INVALID_ARGUMENT: INVALID_REQUEST
+        RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+        DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        INTERNAL: INTERNAL
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchValidateTokens(self, request, context):
+        """Checks several tokens in one call: each item is what one ValidateToken is, in the order of the
+        request.
+
+        Permission: tokens.validate
+
+        No item harms another. A bad token is an answer here too: its `response` says why. What a
+        ValidateToken would be refused for stands in the item's `status` and the call itself is OK. It
+        is an error only as a whole: a batch of n takes n of the places that a caller may have in
+        flight, and all of them or none.
+
+        At most 256 items and 1 MiB. Nothing is written.
+
+        Errors:
+        UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+        PERMISSION_DENIED: PERMISSION_MISSING
+        INVALID_ARGUMENT: INVALID_REQUEST
+        RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+        DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        INTERNAL: INTERNAL
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuthServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -153,6 +215,16 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.ValidateToken,
                     request_deserializer=authsvc_dot_v1_dot_auth__pb2.ValidateTokenRequest.FromString,
                     response_serializer=authsvc_dot_v1_dot_auth__pb2.ValidateTokenResponse.SerializeToString,
+            ),
+            'BatchIssueTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchIssueTokens,
+                    request_deserializer=authsvc_dot_v1_dot_auth__pb2.BatchIssueTokensRequest.FromString,
+                    response_serializer=authsvc_dot_v1_dot_auth__pb2.BatchIssueTokensResponse.SerializeToString,
+            ),
+            'BatchValidateTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchValidateTokens,
+                    request_deserializer=authsvc_dot_v1_dot_auth__pb2.BatchValidateTokensRequest.FromString,
+                    response_serializer=authsvc_dot_v1_dot_auth__pb2.BatchValidateTokensResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -241,6 +313,60 @@ class AuthService:
             '/authsvc.v1.AuthService/ValidateToken',
             authsvc_dot_v1_dot_auth__pb2.ValidateTokenRequest.SerializeToString,
             authsvc_dot_v1_dot_auth__pb2.ValidateTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchIssueTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authsvc.v1.AuthService/BatchIssueTokens',
+            authsvc_dot_v1_dot_auth__pb2.BatchIssueTokensRequest.SerializeToString,
+            authsvc_dot_v1_dot_auth__pb2.BatchIssueTokensResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchValidateTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authsvc.v1.AuthService/BatchValidateTokens',
+            authsvc_dot_v1_dot_auth__pb2.BatchValidateTokensRequest.SerializeToString,
+            authsvc_dot_v1_dot_auth__pb2.BatchValidateTokensResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -98,6 +98,50 @@ class AuthServiceStub:
       UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
       INTERNAL: INTERNAL
     """
+    BatchIssueTokens: _grpc.UnaryUnaryMultiCallable[_auth_pb2.BatchIssueTokensRequest, _auth_pb2.BatchIssueTokensResponse]
+    """Mints several tokens in one call: each item is what one IssueToken is, in the order of the
+    request.
+
+    Permission: tokens.issue
+
+    No item harms another. What an IssueToken would be refused for stands in the item's `status`
+    (with INVALID_ARGUMENT for its faults, PERMISSION_DENIED for its app, DEADLINE_EXCEEDED for what
+    was not begun in time) and the call itself is OK. It is an error only as a whole: a batch of n
+    takes n of the places that a caller may have in flight, and all of them or none.
+
+    At most 256 items and 1 MiB. Safe to repeat where each item has a `request_id`.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING
+      INVALID_ARGUMENT: INVALID_REQUEST
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    BatchValidateTokens: _grpc.UnaryUnaryMultiCallable[_auth_pb2.BatchValidateTokensRequest, _auth_pb2.BatchValidateTokensResponse]
+    """Checks several tokens in one call: each item is what one ValidateToken is, in the order of the
+    request.
+
+    Permission: tokens.validate
+
+    No item harms another. A bad token is an answer here too: its `response` says why. What a
+    ValidateToken would be refused for stands in the item's `status` and the call itself is OK. It
+    is an error only as a whole: a batch of n takes n of the places that a caller may have in
+    flight, and all of them or none.
+
+    At most 256 items and 1 MiB. Nothing is written.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING
+      INVALID_ARGUMENT: INVALID_REQUEST
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      INTERNAL: INTERNAL
+    """
 
 @_typing.type_check_only
 class AuthServiceAsyncStub(AuthServiceStub):
@@ -163,6 +207,50 @@ class AuthServiceAsyncStub(AuthServiceStub):
       UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
       PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
       NOT_FOUND: APP_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    BatchIssueTokens: _aio.UnaryUnaryMultiCallable[_auth_pb2.BatchIssueTokensRequest, _auth_pb2.BatchIssueTokensResponse]  # type: ignore[assignment]
+    """Mints several tokens in one call: each item is what one IssueToken is, in the order of the
+    request.
+
+    Permission: tokens.issue
+
+    No item harms another. What an IssueToken would be refused for stands in the item's `status`
+    (with INVALID_ARGUMENT for its faults, PERMISSION_DENIED for its app, DEADLINE_EXCEEDED for what
+    was not begun in time) and the call itself is OK. It is an error only as a whole: a batch of n
+    takes n of the places that a caller may have in flight, and all of them or none.
+
+    At most 256 items and 1 MiB. Safe to repeat where each item has a `request_id`.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING
+      INVALID_ARGUMENT: INVALID_REQUEST
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    BatchValidateTokens: _aio.UnaryUnaryMultiCallable[_auth_pb2.BatchValidateTokensRequest, _auth_pb2.BatchValidateTokensResponse]  # type: ignore[assignment]
+    """Checks several tokens in one call: each item is what one ValidateToken is, in the order of the
+    request.
+
+    Permission: tokens.validate
+
+    No item harms another. A bad token is an answer here too: its `response` says why. What a
+    ValidateToken would be refused for stands in the item's `status` and the call itself is OK. It
+    is an error only as a whole: a batch of n takes n of the places that a caller may have in
+    flight, and all of them or none.
+
+    At most 256 items and 1 MiB. Nothing is written.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
@@ -249,6 +337,62 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
           UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
           PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
           NOT_FOUND: APP_NOT_FOUND
+          INVALID_ARGUMENT: INVALID_REQUEST
+          RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+          DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          INTERNAL: INTERNAL
+        """
+
+    @_abc_1.abstractmethod
+    def BatchIssueTokens(
+        self,
+        request: _auth_pb2.BatchIssueTokensRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_pb2.BatchIssueTokensResponse, _abc.Awaitable[_auth_pb2.BatchIssueTokensResponse]]:
+        """Mints several tokens in one call: each item is what one IssueToken is, in the order of the
+        request.
+
+        Permission: tokens.issue
+
+        No item harms another. What an IssueToken would be refused for stands in the item's `status`
+        (with INVALID_ARGUMENT for its faults, PERMISSION_DENIED for its app, DEADLINE_EXCEEDED for what
+        was not begun in time) and the call itself is OK. It is an error only as a whole: a batch of n
+        takes n of the places that a caller may have in flight, and all of them or none.
+
+        At most 256 items and 1 MiB. Safe to repeat where each item has a `request_id`.
+
+        Errors:
+          UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+          PERMISSION_DENIED: PERMISSION_MISSING
+          INVALID_ARGUMENT: INVALID_REQUEST
+          RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+          DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          INTERNAL: INTERNAL
+        """
+
+    @_abc_1.abstractmethod
+    def BatchValidateTokens(
+        self,
+        request: _auth_pb2.BatchValidateTokensRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_pb2.BatchValidateTokensResponse, _abc.Awaitable[_auth_pb2.BatchValidateTokensResponse]]:
+        """Checks several tokens in one call: each item is what one ValidateToken is, in the order of the
+        request.
+
+        Permission: tokens.validate
+
+        No item harms another. A bad token is an answer here too: its `response` says why. What a
+        ValidateToken would be refused for stands in the item's `status` and the call itself is OK. It
+        is an error only as a whole: a batch of n takes n of the places that a caller may have in
+        flight, and all of them or none.
+
+        At most 256 items and 1 MiB. Nothing is written.
+
+        Errors:
+          UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+          PERMISSION_DENIED: PERMISSION_MISSING
           INVALID_ARGUMENT: INVALID_REQUEST
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED

@@ -27,6 +27,8 @@ REPEATED: dict[str, Call] = {
     "issue": lambda client: client.issue_token(auth_pb2.IssueTokenRequest()),
     "refresh": lambda client: client.refresh_token(auth_pb2.RefreshTokenRequest()),
     "validate": lambda client: client.validate_token(auth_pb2.ValidateTokenRequest()),
+    "batch issue": lambda client: client.batch_issue_tokens(auth_pb2.BatchIssueTokensRequest()),
+    "batch validate": lambda client: client.batch_validate_tokens(auth_pb2.BatchValidateTokensRequest()),
     "get app": lambda client: client.admin.get_app(admin_pb2.GetAppRequest()),
     "list apps": lambda client: client.admin.list_apps(admin_pb2.ListAppsRequest()),
     "get account": lambda client: client.admin.get_service_account(admin_pb2.GetServiceAccountRequest()),

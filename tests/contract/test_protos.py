@@ -110,6 +110,28 @@ MESSAGES = {
     "RoleCheck": """
         1 repeated string any_of
     """,
+    "BatchIssueTokensRequest": """
+        1 string api_key
+        2 repeated IssueTokenRequest requests
+    """,
+    "BatchIssueTokensResponse": """
+        1 repeated BatchIssueTokensResult results
+    """,
+    "BatchIssueTokensResult": """
+        1 IssueTokenResponse response in result
+        2 google.rpc.Status status in result
+    """,
+    "BatchValidateTokensRequest": """
+        1 string api_key
+        2 repeated ValidateTokenRequest requests
+    """,
+    "BatchValidateTokensResponse": """
+        1 repeated BatchValidateTokensResult results
+    """,
+    "BatchValidateTokensResult": """
+        1 ValidateTokenResponse response in result
+        2 google.rpc.Status status in result
+    """,
     "ValidateTokenResponse": """
         1 bool active
         2 TokenStatus status
@@ -156,6 +178,8 @@ PERMISSIONS = {
         "IssueToken": "tokens.issue",
         "RefreshToken": "tokens.refresh",
         "ValidateToken": "tokens.validate",
+        "BatchIssueTokens": "tokens.issue",
+        "BatchValidateTokens": "tokens.validate",
     },
     "AdminService": {
         "CreateApp": "admin.write",
@@ -403,7 +427,8 @@ def test_the_declared_floor_is_what_generated_code_demands(package: str) -> None
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of the contract and of what was generated from it, to break."""
-    shutil.copytree(proto.ROOT / "protos", tmp_path / "protos")
+    for folder in (proto.PROTOS, proto.VENDORED):
+        shutil.copytree(proto.ROOT / folder, tmp_path / folder)
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(proto.ROOT / proto.PACKAGE, tmp_path / proto.PACKAGE, ignore=ignore)
     shutil.copy(proto.ROOT / "buf.yaml", tmp_path)
@@ -463,7 +488,7 @@ def test_an_addition_must_be_frozen(copy: Path) -> None:
 
 def test_a_changed_access_rule_must_be_frozen(copy: Path) -> None:
     """Another permission on a method breaks no wire format, and is noticed all the same."""
-    edit(copy, 'permission: "tokens.validate"', 'permission: "tokens.issue"')
+    edit(copy, 'permission: "tokens.refresh"', 'permission: "tokens.issue"')
     assert proto.breaking(copy) == ["protos/baseline.binpb has other options than the protos; run: make proto"]
 
 

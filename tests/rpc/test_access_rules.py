@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
@@ -18,7 +16,7 @@ from authsvc.rpc.server import RpcServer
 from authsvc.v1 import access_pb2, admin_pb2, auth_pb2
 from tests.conftest import RunningServer, StartServer
 from tests.rpc.http2 import connected
-from tests.rpc.surface import HEALTH_CHECK, HEALTH_WATCH, OURS, REFLECTION, VALIDATE, answered, surface_of
+from tests.rpc.surface import HEALTH_CHECK, HEALTH_WATCH, OURS, REFLECTION, VALIDATE, answered, auth_of, surface_of
 
 UNAUTHENTICATED, UNIMPLEMENTED = 16, 12
 
@@ -85,8 +83,7 @@ def test_a_method_without_a_servicer_is_found() -> None:
 
 def test_a_server_that_does_not_serve_its_contract_does_not_start(server: RunningServer) -> None:
     """The server cannot even be built with a servicer that lacks a method."""
-
-    without_refresh = SimpleNamespace(IssueToken=print, ValidateToken=print)
+    without_refresh = auth_of(print, without="RefreshToken")
     with pytest.raises(MethodMissing, match="RefreshToken"):
         RpcServer(surface_of(server.domain, without_refresh), server.domain.logs, system_randomness, Limits())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +14,7 @@ from authsvc.rpc.server import RpcServer
 from authsvc.v1 import auth_pb2 as pb
 from tests.conftest import RunningServer, StartServer
 from tests.rpc.http2 import connected
-from tests.rpc.surface import OURS, VALIDATE, answered, surface_of
+from tests.rpc.surface import OURS, VALIDATE, answered, auth_of, surface_of
 
 DEADLINE_EXCEEDED = 4
 ENDED_BY_THE_LIBRARY = (None, 1)  # a reset without a status, or CANCELLED
@@ -35,8 +34,7 @@ class Noting:
 
     def build(self, domain: Domain) -> RpcServer:
         """A server whose ``AuthService`` does nothing else."""
-        auth = SimpleNamespace(IssueToken=self, RefreshToken=self, ValidateToken=self)
-        return RpcServer(surface_of(domain, auth), domain.logs, system_randomness, Limits())
+        return RpcServer(surface_of(domain, auth_of(self)), domain.logs, system_randomness, Limits())
 
 
 @pytest.mark.parametrize("timeout", ["9m", "1m", "1u", "1n", "0S"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 from typing import NoReturn
 
 import grpc
@@ -16,7 +15,7 @@ from authsvc.rpc.server import RpcServer
 from authsvc.v1 import auth_pb2 as pb
 from tests.conftest import RunningServer, StartServer
 from tests.refusals import Refusal, refusal_of
-from tests.rpc.surface import completed, surface_of
+from tests.rpc.surface import auth_of, completed, surface_of
 
 CANARY = "canary-art1_secret-words"
 
@@ -34,13 +33,11 @@ class Breaks:
 
     def in_the_method(self, domain: Domain) -> RpcServer:
         """A server whose ``AuthService`` breaks."""
-        auth = SimpleNamespace(IssueToken=self, RefreshToken=self, ValidateToken=self)
-        return RpcServer(surface_of(domain, auth), domain.logs, system_randomness, Limits())
+        return RpcServer(surface_of(domain, auth_of(self)), domain.logs, system_randomness, Limits())
 
     def before_the_body(self, domain: Domain) -> RpcServer:
         """A server that breaks while it judges a credential."""
-        auth = SimpleNamespace(IssueToken=print, RefreshToken=print, ValidateToken=print)
-        surface = surface_of(domain, auth, authenticator=self)
+        surface = surface_of(domain, auth_of(print), authenticator=self)
         return RpcServer(surface, domain.logs, system_randomness, Limits())
 
 

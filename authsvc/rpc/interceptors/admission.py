@@ -1,4 +1,9 @@
-"""How many calls may be in flight, in all and for one principal: beyond that a caller is told at once to come later."""
+"""How many calls may be in flight, in all and for one principal: beyond that a caller is told at once to come later.
+
+A batch counts by its items. It arrives as one call, for until its body is there nobody knows more, and takes the places
+of its other items once it is parsed. So whoever batches gets no more of the server than who does not: full batches of
+256 items fill the 1,024 places four at a time, and each is worked off on the one thread of its call.
+"""
 
 from __future__ import annotations
 
@@ -37,10 +42,11 @@ class GlobalAdmission(Interceptor):
         if is_stream(call):
             return
         limit = self._limits.in_flight + (self._limits.in_flight_reserved if reserved else 0)
-        ticket = self._places.take(_ALL, limit)
-        if ticket is None:
-            raise Exhausted(Reason.OVERLOADED, retry_after=_SOON)
-        call.tickets.append(ticket)
+        _take(call, self._places, _ALL, limit, Reason.OVERLOADED)
+
+    def widen(self, call: Call, places: int) -> None:
+        """Take further places for a call that has arrived; raises OVERLOADED unless all of them are free."""
+        _take(call, self._places, _ALL, self._limits.in_flight, Reason.OVERLOADED, places)
 
 
 class PrincipalAdmission(Interceptor):
@@ -54,10 +60,13 @@ class PrincipalAdmission(Interceptor):
         """Take a place of the principal; raises RATE_LIMITED when it has none left."""
         if call.principal is None or is_stream(call):
             return
-        ticket = self._places.take(call.principal.account_id, self._limits.in_flight_principal)
-        if ticket is None:
-            raise Exhausted(Reason.RATE_LIMITED, retry_after=_SOON)
-        call.tickets.append(ticket)
+        self.widen(call, 1)
+
+    def widen(self, call: Call, places: int) -> None:
+        """Take places of the call's principal; raises RATE_LIMITED unless all of them are free."""
+        if call.principal is not None:
+            limit = self._limits.in_flight_principal
+            _take(call, self._places, call.principal.account_id, limit, Reason.RATE_LIMITED, places)
 
 
 class StreamAdmission(Interceptor):
@@ -74,20 +83,20 @@ class StreamAdmission(Interceptor):
             return
         form, limits = call.method.form, self._limits
         in_all = limits.dialogs if form is Form.DIALOG else limits.streams
-        self._take(call, self._all, form.name, in_all, Reason.OVERLOADED)
+        _take(call, self._all, form.name, in_all, Reason.OVERLOADED)
         if call.principal is not None:
-            self._take(call, self._callers, call.principal.account_id, limits.streams_principal, Reason.RATE_LIMITED)
+            _take(call, self._callers, call.principal.account_id, limits.streams_principal, Reason.RATE_LIMITED)
         else:
-            self._take(call, self._callers, _OPEN, limits.streams_open, Reason.OVERLOADED)
-
-    @staticmethod
-    def _take(call: Call, places: Places, holder: str, limit: int, reason: Reason) -> None:
-        ticket = places.take(holder, limit)
-        if ticket is None:
-            raise Exhausted(reason, retry_after=_SOON)
-        call.tickets.append(ticket)
+            _take(call, self._callers, _OPEN, limits.streams_open, Reason.OVERLOADED)
 
 
 def is_stream(call: Call) -> bool:
     """Whether the call lasts."""
     return call.method is not None and call.method.form is not Form.UNARY
+
+
+def _take(call: Call, places: Places, holder: str, limit: int, reason: Reason, number: int = 1) -> None:
+    ticket = places.take(holder, limit, number)
+    if ticket is None:
+        raise Exhausted(reason, retry_after=_SOON)
+    call.tickets.append(ticket)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from google.protobuf.message import DecodeError, Message
 
 from authsvc.clock import seconds_left
@@ -12,11 +15,19 @@ from authsvc.rpc.methods import Method
 from authsvc.rpc.patience import Patience
 
 
+class Widening(Protocol):
+    """Admission that counts by items."""
+
+    def widen(self, call: Call, places: int) -> None:
+        """Take further places for a call that has one; raises an ``AuthError`` unless all of them are free."""
+
+
 class Body(Interceptor):
     """Innermost: nothing of a call's body is looked at before everything else has said yes."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: Patience, admissions: Sequence[Widening] = ()) -> None:
         self._patience = patience
+        self._admissions = admissions
 
     def serve(self, call: Call, proceed: Proceed) -> Message:
         """Read and parse the request; raises INVALID_REQUEST or REQUEST_TOO_LARGE."""
@@ -25,9 +36,16 @@ class Body(Interceptor):
         if raw is None:
             raise InvalidRequest([Violation("", "the call has no request message")])
         call.request = parse_request(call.known_method, raw)
+        self._admit_items(call, call.request)
         if call.deadline is not None and seconds_left(call.deadline) <= 0:
             raise DeadlinePassed(Reason.DEADLINE_EXCEEDED)
         return proceed(call)
+
+    def _admit_items(self, call: Call, request: Message) -> None:
+        places = call.known_method.places_of(request)
+        if places > 1:  # one it has
+            for admission in self._admissions:
+                admission.widen(call, places - 1)
 
 
 def parse_request(method: Method, raw: bytes) -> Message:
