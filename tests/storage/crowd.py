@@ -32,21 +32,22 @@ def all_at_once(calls: Sequence[Callable[[], T]]) -> list[T | BaseException]:
 class Held:
     """Stops whoever calls it until ``release()``, then gives back what it was given.
 
-    As an edit callback it holds the store's one writer at a known point.
+    As an edit callback it holds a change at a known point, and on SQLite the one writer with it.
     """
 
     def __init__(self) -> None:
-        self._reached = threading.Event()
+        self._reached = threading.Semaphore(0)
         self._released = threading.Event()
 
     def __call__(self, value: T) -> T:
-        self._reached.set()
+        self._reached.release()
         assert self._released.wait(30)
         return value
 
-    def wait_until_reached(self) -> None:
-        """Return once somebody is held."""
-        assert self._reached.wait(30)
+    def wait_until_reached(self, callers: int = 1) -> None:
+        """Return once that many more are held."""
+        for _ in range(callers):
+            assert self._reached.acquire(timeout=30)
 
     def release(self) -> None:
         """Let go of whoever is held, and of all who come later."""

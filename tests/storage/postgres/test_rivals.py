@@ -1,0 +1,190 @@
+"""Transactions that a rival makes the server undo are done again, within bounds; waiting ends with the deadline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from psycopg import errors
+
+from authsvc.clock import deadline_after
+from authsvc.errors import DeadlinePassed, Unavailable
+from authsvc.model import App
+from authsvc.storage.base import Store
+from authsvc.storage.postgres import open_postgres
+from authsvc.storage.postgres.database import SETTINGS
+from authsvc.storage.postgres.links import SIZE
+from tests.storage.crowd import Background, Held, all_at_once
+from tests.storage.places import PostgresPlace, SettableClock
+from tests.storage.postgres.conftest import Connection
+from tests.storage.postgres.test_commit_order import waiters
+from tests.storage.postgres.waiting import eventually
+from tests.storage.records import APP, SARA, an_audit, keep_app, keep_session, now_kept, turn
+
+OpenWith = Callable[..., Store]
+MICROSECOND = timedelta(microseconds=1)
+
+
+@pytest.fixture
+def open_with(place: PostgresPlace, clock: SettableClock) -> Iterator[OpenWith]:
+    """Open a store whose sessions have other settings than usual."""
+    opened: list[Store] = []
+
+    def open_it(**settings: str) -> Store:
+        store = open_postgres(place.url, exclusive=False, present=clock, settings={**SETTINGS, **settings})
+        opened.append(store)
+        return store
+
+    yield open_it
+    for store in opened:
+        store.close()
+
+
+def lengthen(app: App, made: list[int]) -> App:
+    """Make a setting longer by a microsecond, and count how often that was tried."""
+    made.append(1)
+    return replace(app, longest_ttl_ever=app.longest_ttl_ever + MICROSECOND)
+
+
+def test_a_serialization_failure_is_not_shown(open_with: OpenWith, raw: Connection, rival: Connection) -> None:
+    """Where the server undoes whoever comes second (40001), as it does to a connection without help, both are kept."""
+    store, tries = open_with(default_transaction_isolation="serializable"), list[int]()
+    keep_app(store)
+    edit = partial(lengthen, made=tries)
+    held = Held()
+    first = Background(partial(store.edit_app, APP, lambda app: edit(held(app)), an_audit()))
+    held.wait_until_reached()
+    second = Background(partial(store.edit_app, APP, edit, an_audit()))
+    raw.execute("BEGIN ISOLATION LEVEL SERIALIZABLE")
+    without_help = Background(lambda: raw.execute("SELECT FROM apps FOR UPDATE"))
+    eventually(lambda: waiters(rival) == 2)
+    held.release()
+    assert isinstance(without_help.outcome(), errors.SerializationFailure)
+    assert isinstance(first.outcome(), App)
+    assert isinstance(second.outcome(), App)
+    (app,) = store.trust_state().apps
+    assert app.longest_ttl_ever == timedelta(hours=1) + 2 * MICROSECOND
+
+
+def test_one_wins_however_transactions_are_isolated(open_with: OpenWith) -> None:
+    """Of many that present one generation exactly one wins, where the server undoes the others too."""
+    store = open_with(default_transaction_isolation="serializable")
+    session = keep_session(store)
+    outcomes = all_at_once([partial(turn, store, session)] * 16)
+    assert sum(outcome is not None for outcome in outcomes) == 1
+    assert outcomes.count(None) == 15
+
+
+def test_a_deadlock_is_not_shown(open_with: OpenWith, raw: Connection, rival: Connection) -> None:
+    """When the server undoes an edit to end a deadlock (40P01), the edit is made again and kept."""
+    store, tries = open_with(deadlock_timeout="20ms"), list[int]()
+    keep_app(store)
+    raw.execute("SET deadlock_timeout = '20s'")  # so that it is the store's transaction that the server picks
+    raw.execute("BEGIN")
+    raw.execute("UPDATE feed_head SET revision = revision")
+    held = Held()
+    edit = Background(partial(store.edit_app, APP, lambda app: lengthen(held(app), tries), an_audit()))
+    held.wait_until_reached()
+    second = Background(lambda: raw.execute("UPDATE apps SET version = version"))  # waits for the edit's row
+    eventually(lambda: waiters(rival) == 1)
+    held.release()
+    second.outcome()
+    raw.execute("COMMIT")
+    assert isinstance(edit.outcome(), App)
+    assert len(tries) == 2
+
+
+def always_failing(raw: Connection, table: str, code: str) -> None:
+    """Make every change of a table fail with an SQLSTATE."""
+    raw.execute(f"CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE SQLSTATE '{code}'; END$$")
+    raw.execute(f"CREATE TRIGGER fail BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION fail()")
+
+
+@pytest.mark.parametrize(("code", "name"), [("40001", "SerializationFailure"), ("40P01", "DeadlockDetected")])
+def test_trying_again_has_an_end(store: Store, raw: Connection, code: str, name: str) -> None:
+    """What is undone every time ends as UNAVAILABLE, within its deadline or after a number of attempts."""
+    session = keep_session(store)
+    always_failing(raw, "sessions", code)
+    for seconds in (30, 0.05):
+        begun = time.monotonic()
+        with pytest.raises(Unavailable) as refusal:
+            turn(store, session, deadline=deadline_after(seconds))
+        assert refusal.value.detail == f"{name} {code}"
+        assert time.monotonic() - begun < 5
+    raw.execute("DROP TRIGGER fail ON sessions")
+    assert now_kept(store, session) == session
+    assert turn(store, session) is not None
+
+
+def test_our_own_mistakes_are_not_tried_again(store: Store, raw: Connection) -> None:
+    """A broken constraint is a mistake of the program, not of the engine: it is raised as it is, at once."""
+    session = keep_session(store)
+    always_failing(raw, "sessions", "23514")
+    with pytest.raises(errors.CheckViolation):
+        turn(store, session)
+    store.ping()
+
+
+WAITING: dict[str, tuple[str, Callable[..., Any]]] = {
+    "a session's row": ("SELECT FROM sessions FOR UPDATE", turn),
+    "the feed's number": (
+        "UPDATE feed_head SET revision = revision",
+        lambda store, session, **late: store.raise_watermark(APP, SARA, an_audit(), **late),
+    ),
+    "an app's row": (
+        "SELECT FROM apps FOR UPDATE",
+        lambda store, session, **late: store.edit_app(APP, lambda app: app, an_audit(), **late),
+    ),
+    "a table": ("LOCK TABLE sessions", lambda store, session, **late: store.session_state(session.id, **late)),
+}
+
+
+@pytest.mark.parametrize("what", WAITING)
+def test_waiting_ends_with_the_deadline(store: Store, raw: Connection, what: str) -> None:
+    """A call that waits for a lock ends when its deadline passes, and changes nothing; without the lock it succeeds."""
+    lock, call = WAITING[what]
+    session = keep_session(store)
+    before = store.trust_state()
+    with raw.transaction():
+        raw.execute(lock)
+        begun = time.monotonic()
+        with pytest.raises(DeadlinePassed):
+            call(store, session, deadline=deadline_after(0.2))
+        assert 0.15 < time.monotonic() - begun < 3
+    assert store.trust_state() == before
+    assert now_kept(store, session) == session
+    call(store, session, deadline=deadline_after(30))
+
+
+def test_a_slow_statement_ends_with_the_deadline(store: Store, raw: Connection) -> None:
+    """A statement that runs on is ended by the server when the deadline passes, and its change is undone."""
+    session = keep_session(store)
+    raw.execute(
+        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(20); RETURN NEW; END$$"
+    )
+    raw.execute("CREATE TRIGGER dawdle BEFORE UPDATE ON sessions FOR EACH ROW EXECUTE FUNCTION dawdle()")
+    begun = time.monotonic()
+    with pytest.raises(DeadlinePassed):
+        turn(store, session, deadline=deadline_after(0.2))
+    assert 0.15 < time.monotonic() - begun < 3
+    raw.execute("DROP TRIGGER dawdle ON sessions")
+    assert now_kept(store, session) == session
+
+
+def test_waiting_for_a_connection_ends_with_the_deadline(store: Store) -> None:
+    """When all connections are in use, a call waits for one until its deadline; when one is free it succeeds."""
+    held = Held()
+    for number in range(SIZE):
+        keep_app(store, f"app-{number}")
+    edits = [Background(partial(store.edit_app, app.api_key, held, an_audit())) for app in store.trust_state().apps]
+    held.wait_until_reached(SIZE)
+    with pytest.raises(DeadlinePassed):
+        store.ping(deadline=deadline_after(0.1))
+    held.release()
+    assert all(isinstance(edit.outcome(), App) for edit in edits)
+    store.ping(deadline=deadline_after(30))
