@@ -57,10 +57,10 @@ def open_domain(
     clock: Clock = system_clock,
     randomness: Randomness = system_randomness,
     alarm: Alarm = start_alarm,
+    migrate: bool = False,
 ) -> Iterator[Domain]:
     """Open the store and load what a worker decides from; ``migrate`` as ``open_store`` has it.
 
-    migrate: bool = False,
     Raises ``StoreRefused`` and ``SealBroken`` where an operator has to act, ``Unavailable`` where the store does not
     answer.
     """
