@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from tests.races.wire import RENEWED, REPLAYED, ROTATED, Refreshed, Wire
+from tests.races.wire import RENEWED, ROTATED, Refreshed, Wire
 
 CROWD = 64
 
 
-def race(wire: Wire, crowd: int = CROWD, *, user: str = "sara") -> list[str]:
-    """Open a session, let the crowd present its refresh token, and say what is wrong with what came of it."""
+@dataclass(frozen=True)
+class Race:
+    """How many had which outcome, and what is wrong with that and with what came of it."""
+
+    outcomes: Counter[str]
+    faults: list[str]
+
+
+def race(wire: Wire, crowd: int = CROWD, *, user: str = "sara") -> Race:
+    """Open a session and let the crowd present its refresh token."""
     issued = wire.issue(user)
     answers = wire.refresh_together(issued.refresh_token, [""] * crowd)
-    return [*faults_of(issued.refresh_token, answers), *faults_afterwards(wire, answers)]
+    faults = [*faults_of(issued.refresh_token, answers), *faults_afterwards(wire, answers)]
+    return Race(Counter(answer.outcome for answer in answers), faults)
 
 
 def faults_of(parent: str, answers: Sequence[Refreshed]) -> list[str]:
@@ -42,8 +52,3 @@ def faults_afterwards(wire: Wire, answers: Sequence[Refreshed]) -> list[str]:
     faults = [] if set(statuses) == {"ACTIVE"} else [f"access tokens of the session are {dict(statuses)}"]
     outcomes = [wire.refresh(child).outcome for child in sorted(children)]
     return faults if outcomes == [ROTATED] else [*faults, f"the child's refresh is {outcomes}"]
-
-
-def expected(crowd: int) -> Counter[str]:
-    """The outcomes of a race that went well."""
-    return Counter({ROTATED: 1, REPLAYED: crowd - 1})

@@ -131,7 +131,7 @@ def test_a_refresh_token_accepted_twice_is_noticed(again: Refreshed, fault: str)
 
 
 def test_a_lost_revocation_is_noticed(wire: Wire) -> None:
-    """A revocation that was acknowledged and is not in the store is a fault, of its session and of its access tokens."""
+    """A revocation that was acknowledged and is not in the store is a fault: of its session, and of its token."""
     lost = replace(_chain(wire, 2), revoked=True)
     assert faults_after(wire, Ledger([lost])) == [
         "session 0 after 2 rotations: revoked, and its refresh is ROTATED",

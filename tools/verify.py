@@ -1,0 +1,94 @@
+"""Proofs that take too long for the tests: each is bounded, on loopback only, and leaves its result as a file.
+
+python -m tools.verify                       all parts, one after the other
+python -m tools.verify race --count 500      one part, with another count than its own
+
+race          64 presentations of one refresh token at once, and refreshes against a revocation, round after round
+kill          a server process killed under load, at so many points: nothing acknowledged is lost
+headers-only  16 connections hold 128 streams without bodies each, for so many seconds, beside a good caller
+
+A result is a line on standard output and var/verify/<part>.json, with the commit and the date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tools.proofs import PARTS, Part, Result
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "var" / "verify"
+
+
+def run(name: str, part: Part, count: int, folder: Path) -> bool:
+    """Prove one part, print its line, keep its result; whether it passed."""
+    began, now = time.monotonic(), datetime.now(UTC)
+    try:
+        result = part.prove(count)
+    except Exception:  # noqa: BLE001 - a part that breaks has failed, and the others are done all the same
+        result = Result([traceback.format_exc()])
+    seconds = round(time.monotonic() - began, 1)
+    record = {
+        "part": name,
+        "passed": not result.faults,
+        part.unit: count,
+        "seconds": seconds,
+        "numbers": result.numbers,
+        "faults": result.faults,
+        **_circumstances(now),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    print(f"{name}: {'FAIL' if result.faults else 'ok'}, {count} {part.unit} in {seconds} s; {_line(result.numbers)}")
+    for fault in result.faults[:10]:
+        print(f"  {fault}")
+    return not result.faults
+
+
+def main(arguments: Sequence[str], parts: Mapping[str, Part] = PARTS, folder: Path = RESULTS) -> int:
+    """The exit code is 0 when every part that was asked for passed."""
+    parser = argparse.ArgumentParser(prog="python -m tools.verify")
+    parser.add_argument("part", nargs="?", choices=parts)
+    parser.add_argument("--count", type=int, help="how often, where a part is named")
+    asked = parser.parse_args(arguments)
+    if asked.count is not None and (asked.part is None or asked.count < 1):
+        parser.error("--count is one or more, of a part that is named")
+    chosen = [asked.part] if asked.part else list(parts)
+    passed = [run(name, parts[name], asked.count or parts[name].count, folder) for name in chosen]
+    return 0 if all(passed) else 1
+
+
+def git(*command: str) -> str:
+    """What git says about this tree; nothing where there is no git, or no repository."""
+    try:
+        return subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return ""
+
+
+def _circumstances(now: datetime) -> dict[str, object]:
+    return {
+        "commit": git("rev-parse", "HEAD"),
+        "uncommitted changes": bool(git("status", "--porcelain", "--untracked-files=no")),
+        "date": now.isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "cpus": os.cpu_count(),
+    }
+
+
+def _line(numbers: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in numbers.items())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
