@@ -72,6 +72,35 @@ class Server:
         finally:
             self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
+    @contextmanager
+    def setting(self, name: str, value: str) -> Iterator[None]:
+        """The whole server runs with another setting meanwhile."""
+        self._execute(f"ALTER SYSTEM SET {name} = '{value}'")
+        self._execute("SELECT pg_reload_conf()")
+        try:
+            yield
+        finally:
+            # Whatever was set, this one session can change it back.
+            with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+                connection.execute("SET default_transaction_read_only = off")
+                connection.execute("SET synchronous_commit = local")
+                connection.execute(f"ALTER SYSTEM RESET {name}")
+                connection.execute("SELECT pg_reload_conf()")
+
+    @contextmanager
+    def standby(self) -> Iterator[Standby]:
+        """A second server that follows this one and answers questions only."""
+        with tempfile.TemporaryDirectory(prefix="authsvc-standby-") as directory:
+            standby = Standby(self, Path(directory))
+            try:
+                yield standby
+            finally:
+                standby.close()
+
+    def program(self, name: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's programs, as whoever the server runs as."""
+        pgexec(name, arguments, bin_path=self._server.bin_path, user=self._server.system_user)
+
     def connect(self, database: str) -> psycopg.Connection:
         """A connection of the test's own, each statement a transaction unless it says otherwise."""
         return psycopg.connect(self.url(database), autocommit=True)
@@ -90,9 +119,32 @@ class Server:
         shutil.rmtree(self._directory)
 
     def _control(self, *arguments: str) -> None:
-        command = ("-w", "-D", str(self._data), *arguments)
-        pgexec("pg_ctl", command, bin_path=self._server.bin_path, user=self._server.system_user)
+        self.program("pg_ctl", "-w", "-D", str(self._data), *arguments)
 
     def _execute(self, statement: str) -> None:
         with self.connect("postgres") as connection:
             connection.execute(statement)
+
+
+class Standby:
+    """Running from its making to ``close()``."""
+
+    def __init__(self, primary: Server, directory: Path) -> None:
+        self._primary = primary
+        self._socket = directory
+        self._data = directory / "data"
+        directory.chmod(0o777)  # as root the servers run as somebody else
+        primary.program(
+            "pg_basebackup", "-D", str(self._data), "-h", str(primary.socket.parent), "-U", "postgres", "-R",
+            "-c", "fast", "-X", "stream", "-N",
+        )  # fmt: skip
+        log, options = str(directory / "log"), f"-h '' -k {directory}"
+        primary.program("pg_ctl", "-w", "-D", str(self._data), "-l", log, "-o", options, "start")
+
+    def url(self, database: str) -> str:
+        """The address of a database."""
+        return f"postgresql://postgres@/{database}?host={self._socket}"
+
+    def close(self) -> None:
+        """Stop it; its data go with their directory."""
+        self._primary.program("pg_ctl", "-w", "-D", str(self._data), "-m", "immediate", "stop")
