@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from authsvc.accounts.admin import AccountsAdmin
 from authsvc.accounts.authenticate import Authenticator
 from authsvc.app.alarms import start_alarm
+from authsvc.app.observing import cache_state, make_metrics, timed
 from authsvc.apps.admin import AppsAdmin
 from authsvc.clock import Clock, Randomness, system_clock, system_randomness
 from authsvc.config import Settings
 from authsvc.logs import SERVER_SCOPES, Alarm, LoggerSystem, sink_for_format
+from authsvc.metrics import Metrics
 from authsvc.operations.logging import LoggingAdmin
 from authsvc.rpc.admin_servicer import AdminServicer
 from authsvc.rpc.auth_servicer import AuthServicer
@@ -20,6 +22,7 @@ from authsvc.rpc.batches import Batches
 from authsvc.rpc.explanations import Explanations
 from authsvc.rpc.limits import Limits
 from authsvc.rpc.server import RpcServer, Surface
+from authsvc.signing.jws import sign_compact
 from authsvc.signing.sealing import Kek, Sealer
 from authsvc.storage import open_store
 from authsvc.storage.base import Store
@@ -47,6 +50,7 @@ class Domain:
     logging: LoggingAdmin
     sealer: Sealer
     logs: LoggerSystem
+    metrics: Metrics
 
 
 @contextmanager
@@ -68,13 +72,16 @@ def open_domain(
         logs = make_logs(settings, clock)
         logging = LoggingAdmin(logs, clock=clock, alarm=alarm)
         lifetimes.callback(logging.close)
-        store = open_store(settings.store_url, clock=clock, randomness=randomness, migrate=migrate)
+        metrics = make_metrics()
+        store = open_store(
+            settings.store_url, clock=clock, randomness=randomness, migrate=migrate, observer=metrics.store
+        )
         lifetimes.callback(store.close)
         sealer, view = Sealer(kek, randomness), TrustView()
         Feed(store, view, sealer)
         apps = AppsAdmin(view, store, sealer, issuer=settings.issuer, clock=clock)
         accounts = AccountsAdmin(view, store, clock=clock, randomness=randomness)
-        yield Domain(store, view, apps, accounts, logging, sealer, logs)
+        yield Domain(store, view, apps, accounts, logging, sealer, logs, metrics)
 
 
 def build_server(
@@ -90,12 +97,14 @@ def build_server(
     refresh_keys = service_secrets(domain.store, domain.sealer, REFRESH_KEY_PURPOSE, clock=clock)
     guest_keys = service_secrets(domain.store, domain.sealer, GUEST_KEY_PURPOSE, clock=clock)
     refresh_tokens, ids = RefreshTokens(refresh_keys), DerivedIds(guest_keys[max(guest_keys)], randomness)
-    mint = Mint(domain.view, clock=clock, randomness=randomness)
+    mint = Mint(domain.view, clock=clock, randomness=randomness, sign=timed(sign_compact, domain.metrics))
+    verifier = Verifier(domain.view, clock=clock)
+    domain.metrics.signature_cache = cache_state(verifier)
     audit = TokenAudit(domain.logs.get_logger("audit"))
     auth = AuthServicer(
         Issue(domain.view, domain.store, mint, refresh_tokens, ids, audit),
-        Refresh(domain.view, domain.store, mint, refresh_tokens, audit),
-        Validate(domain.view, Verifier(domain.view, clock=clock)),
+        Refresh(domain.view, domain.store, mint, refresh_tokens, audit, count=domain.metrics.refreshes.add),
+        Validate(domain.view, verifier),
         Batches(Explanations(domain.logs.get_logger("rpc"), randomness)),
     )
     surface = Surface(
@@ -105,7 +114,7 @@ def build_server(
         reflection=reflection or dev,
         reflection_open=dev,
     )
-    return RpcServer(surface, domain.logs, randomness, limits or Limits())
+    return RpcServer(surface, domain.logs, randomness, limits or Limits(), domain.metrics)
 
 
 def make_logs(settings: Settings, clock: Clock) -> LoggerSystem:

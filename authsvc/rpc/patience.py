@@ -59,6 +59,10 @@ class Patience:
         """How many calls of a principal (of open methods: the empty name) were found waiting."""
         return self._stalled[holder]
 
+    def stalled_in_all(self) -> int:
+        """How many calls were found waiting, whoever they are of."""
+        return self._stalled.total()
+
     @contextmanager
     def waiting(self, call: Call) -> Iterator[None]:
         """Watch while a message of the caller is awaited; raises RATE_LIMITED or OVERLOADED beyond the ration."""

@@ -13,6 +13,7 @@ import grpc
 from authsvc.accounts.authenticate import Authenticator
 from authsvc.clock import Randomness
 from authsvc.logs import LoggerSystem
+from authsvc.metrics import Metrics
 from authsvc.rpc.access import foreign_rules
 from authsvc.rpc.admin_servicer import AdminServicer
 from authsvc.rpc.auth_servicer import AuthServicer
@@ -82,15 +83,20 @@ class AddressUnusable(RuntimeError):
 class RpcServer:
     """A server that is built, started once, and stopped once."""
 
-    def __init__(self, surface: Surface, logs: LoggerSystem, randomness: Randomness, limits: Limits) -> None:
+    def __init__(
+        self, surface: Surface, logs: LoggerSystem, randomness: Randomness, limits: Limits, metrics: Metrics
+    ) -> None:
         self._limits = limits
         self.patience = Patience(limits)
         self.health = Health(OUR_SERVICES, self.patience)
         self._admission = GlobalAdmission(limits)
         self._pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="authsvc-rpc")
         self._refusals = ThreadPoolExecutor(REFUSAL_THREADS, thread_name_prefix="authsvc-refusal")
-        self.steps = self._steps(surface, logs, randomness)
-        pipeline = Pipeline(served_methods(surface, self.health), self.steps, self.patience, self._refusals)
+        self.steps = self._steps(surface, logs, randomness, metrics)
+        methods = served_methods(surface, self.health)
+        metrics.calls.know(methods)
+        metrics.in_flight, metrics.stalled = self._admission.in_flight, self.patience.stalled_in_all
+        pipeline = Pipeline(methods, self.steps, self.patience, self._refusals)
         self._server = grpc.server(
             self._pool,
             interceptors=[pipeline],
@@ -127,9 +133,9 @@ class RpcServer:
         self._pool.shutdown()
         self._refusals.shutdown()
 
-    def _steps(self, surface: Surface, logs: LoggerSystem, randomness: Randomness) -> Steps:
+    def _steps(self, surface: Surface, logs: LoggerSystem, randomness: Randomness, metrics: Metrics) -> Steps:
         rpc = logs.get_logger("rpc")
-        log, errors = RequestLog(rpc, randomness), Errors(Explanations(rpc, randomness))
+        log, errors = RequestLog(rpc, randomness, metrics.calls), Errors(Explanations(rpc, randomness))
         principals = PrincipalAdmission(self._limits)
         body = Body(self.patience, (self._admission, principals))  # a batch is counted when its items are known
         return Steps(

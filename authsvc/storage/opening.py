@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from authsvc.clock import Clock, Randomness, system_randomness
 from authsvc.storage import sqlite
 from authsvc.storage.base import Store
+from authsvc.storage.batches import BatchObserver
 from authsvc.storage.errors import BackendMissing, StoreUrlInvalid
 from authsvc.storage.migrate import Migration
 
@@ -26,20 +27,22 @@ def open_store(
     randomness: Randomness = system_randomness,
     exclusive: bool = True,
     migrate: bool = False,
+    observer: BatchObserver | None = None,
 ) -> Store:
     """Open the store at ``url``.
 
     ``exclusive`` keeps other exclusive openers out while it is open (``StoreInUse``): a server sees only its own
     commits, so two must not share a store. A SQLite file is made and migrated as needed, and ``clock`` is its clock;
     a PostgreSQL database is migrated with ``migrate`` only, since others may be using it, and has a clock of its own.
-    Raises ``StoreRefused`` where an operator has to act, ``Unavailable`` where the engine cannot do it now, ``OSError``
-    where the files cannot be made.
+    ``observer`` is told of the batches that a SQLite store writes. Raises ``StoreRefused`` where an operator has to
+    act, ``Unavailable`` where the engine cannot do it now, ``OSError`` where the files cannot be made.
     """
     if _is_postgres(url):
         with _driver_wanted():
             from authsvc.storage import postgres  # noqa: PLC0415 - here and below: its driver is an extra
         return postgres.open_postgres(url, exclusive=exclusive, migrate=migrate)
-    return sqlite.open_sqlite(sqlite_path(url), clock=clock, randomness=randomness, exclusive=exclusive)
+    path = sqlite_path(url)
+    return sqlite.open_sqlite(path, clock=clock, randomness=randomness, exclusive=exclusive, observer=observer)
 
 
 def find_missing(url: str) -> tuple[Migration, ...]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from authsvc.clock import Clock, Randomness
 from authsvc.errors import Faults, Reason
 from authsvc.model import Kind, Session, SessionId, TokenScope, User
 from authsvc.signing.jws import MAX_MINTED_BYTES, sign_compact
+from authsvc.signing.keys import SigningKey
 from authsvc.tokens.claims import payload_of
 from authsvc.trust.view import AppTrust, TrustView
 from authsvc.verify.claims import TYP, AccessClaims, token_id_of
@@ -39,13 +41,21 @@ class MintedToken:
     token: VerifiedToken
 
 
+class Sign(Protocol):
+    """``sign_compact``, or what times and traces it."""
+
+    def __call__(self, key: SigningKey, *, typ: str, payload: bytes) -> str:
+        """The signed compact token."""
+
+
 class Mint:
     """Signs access tokens with an app's active key."""
 
-    def __init__(self, view: TrustView, *, clock: Clock, randomness: Randomness) -> None:
+    def __init__(self, view: TrustView, *, clock: Clock, randomness: Randomness, sign: Sign = sign_compact) -> None:
         self._view = view
         self._clock = clock
         self._randomness = randomness
+        self._sign = sign
 
     def now(self) -> datetime:
         """The clock that tokens are dated by."""
@@ -72,7 +82,7 @@ class Mint:
             scope=grant.scope,
             custom_claims=grant.custom_claims,
         )
-        text = sign_compact(key, typ=TYP[trust.app.settings.profile], payload=payload_of(claims))
+        text = self._sign(key, typ=TYP[trust.app.settings.profile], payload=payload_of(claims))
         if len(text) > MAX_MINTED_BYTES:
             _refuse_size(len(text))
         return MintedToken(text, VerifiedToken(trust.app.api_key, key.key_id, key.algorithm, claims))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from authsvc.clock import Deadline
 from authsvc.errors import CallerForbidden, Faults, Reason, RefreshRefused
@@ -30,17 +32,37 @@ class RefreshedToken:
     rotated: bool
 
 
+class Outcome(StrEnum):
+    """What a refresh did to its session, for whoever counts."""
+
+    TURNED = "turned"
+    REPLAYED = "replayed"
+    REUSED = "reused"
+
+
+def _uncounted(_: Outcome) -> None:
+    """Nobody counts."""
+
+
 class Refresh:
     """The use case behind ``AuthService.RefreshToken``."""
 
     def __init__(
-        self, view: TrustView, store: Store, mint: Mint, refresh_tokens: RefreshTokens, audit: TokenAudit
+        self,
+        view: TrustView,
+        store: Store,
+        mint: Mint,
+        refresh_tokens: RefreshTokens,
+        audit: TokenAudit,
+        *,
+        count: Callable[[Outcome], None] = _uncounted,
     ) -> None:
         self._view = view
         self._store = store
         self._mint = mint
         self._refresh_tokens = refresh_tokens
         self._audit = audit
+        self._count = count
 
     def refresh(
         self, principal: Principal, request: RefreshRequest, *, deadline: Deadline | None = None
@@ -114,10 +136,12 @@ class Refresh:
             outcome="revoked",
             reason=Reason.REFRESH_TOKEN_REUSED,
         )
-        self._store.revoke_session(session.id, Reason.REFRESH_TOKEN_REUSED, event, deadline=deadline)
+        if self._store.revoke_session(session.id, Reason.REFRESH_TOKEN_REUSED, event, deadline=deadline):
+            self._count(Outcome.REUSED)  # by this call: of several that find it together, one ends the session
         raise RefreshRefused(Reason.REFRESH_TOKEN_REUSED)
 
     def _answer(self, minted: MintedToken, session: Session, *, rotated: bool) -> RefreshedToken:
+        self._count(Outcome.TURNED if rotated else Outcome.REPLAYED)
         ticket = RefreshTicket(self._store.epoch, session.id, session.generation)
         return RefreshedToken(minted, self._refresh_tokens.text_of(ticket), session.idle_expires_at, rotated)
 

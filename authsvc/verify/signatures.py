@@ -17,12 +17,15 @@ _Fingerprint = tuple[ApiKey, bytes]
 
 
 class VerifiedSignatures:
-    """At most ``capacity`` verified tokens, the longest kept leaving first."""
+    """At most ``capacity`` verified tokens, the longest kept leaving first; counts how often it could help."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._lock = threading.Lock()
         self._tokens: OrderedDict[_Fingerprint, VerifiedToken] = OrderedDict()
+        self._counting = threading.Lock()
+        self.hits = 0
+        self.misses = 0
 
     def fingerprint(self, api_key: ApiKey, text: str) -> _Fingerprint:
         """What a token is remembered by: its app and its SHA-256, never its text."""
@@ -30,7 +33,13 @@ class VerifiedSignatures:
 
     def find(self, fingerprint: _Fingerprint) -> VerifiedToken | None:
         """The token with that fingerprint, if its signature was verified before."""
-        return self._tokens.get(fingerprint)
+        token = self._tokens.get(fingerprint)
+        with self._counting:
+            if token is None:
+                self.misses += 1
+            else:
+                self.hits += 1
+        return token
 
     def keep(self, fingerprint: _Fingerprint, token: VerifiedToken) -> None:
         """Remember a verified token."""

@@ -28,7 +28,7 @@ class Verifier:
     def __init__(self, view: TrustView, *, clock: Clock, remembered_signatures: int = 65_536) -> None:
         self._view = view
         self._clock = clock
-        self._signatures = VerifiedSignatures(remembered_signatures)
+        self.signatures = VerifiedSignatures(remembered_signatures)
 
     def verify(self, text: str, *, api_key: ApiKey, questions: Questions) -> Verdict:
         """The verdict on a token of that app; never raises for anything a token's text can hold.
@@ -50,14 +50,14 @@ class Verifier:
         """The token, its signature verified now or remembered; key state and issuer are looked at each time."""
         if len(text) > MAX_PARSED_BYTES:
             raise Rejected(TokenStatus.MALFORMED, "too long")
-        fingerprint = self._signatures.fingerprint(trust.app.api_key, text)
-        known = self._signatures.find(fingerprint)
+        fingerprint = self.signatures.fingerprint(trust.app.api_key, text)
+        known = self.signatures.find(fingerprint)
         if known is not None:
             trust.ring.verification_key(known.key_id, now=now, retired_for=trust.longest_life)
             _check_issuer(known.claims.issuer, trust, now)
             return known
         token = _verify_signed(text, trust, now)
-        self._signatures.keep(fingerprint, token)
+        self.signatures.keep(fingerprint, token)
         return token
 
     def _judge(self, claims: AccessClaims, trust: AppTrust, questions: Questions, now: datetime) -> None:

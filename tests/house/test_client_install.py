@@ -8,7 +8,17 @@ import sys
 import pytest
 
 # What only the extra `server` installs; importing one of these fails, as on a machine without it.
-ABSENT = ("apsw", "grpc_health", "grpc_reflection", "orjson", "pydantic", "pydantic_settings", "rich", "typer")
+ABSENT = (
+    "apsw",
+    "grpc_health",
+    "grpc_reflection",
+    "orjson",
+    "prometheus_client",
+    "pydantic",
+    "pydantic_settings",
+    "rich",
+    "typer",
+)
 
 WITHOUT_SERVER = f"""
 import sys

@@ -85,7 +85,13 @@ def test_a_server_that_does_not_serve_its_contract_does_not_start(server: Runnin
     """The server cannot even be built with a servicer that lacks a method."""
     without_refresh = auth_of(print, without="RefreshToken")
     with pytest.raises(MethodMissing, match="RefreshToken"):
-        RpcServer(surface_of(server.domain, without_refresh), server.domain.logs, system_randomness, Limits())
+        RpcServer(
+            surface_of(server.domain, without_refresh),
+            server.domain.logs,
+            system_randomness,
+            Limits(),
+            server.domain.metrics,
+        )
 
 
 @pytest.mark.parametrize("reflection_open", [True, False])

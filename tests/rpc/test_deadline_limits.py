@@ -34,7 +34,7 @@ class Noting:
 
     def build(self, domain: Domain) -> RpcServer:
         """A server whose ``AuthService`` does nothing else."""
-        return RpcServer(surface_of(domain, auth_of(self)), domain.logs, system_randomness, Limits())
+        return RpcServer(surface_of(domain, auth_of(self)), domain.logs, system_randomness, Limits(), domain.metrics)
 
 
 @pytest.mark.parametrize("timeout", ["9m", "1m", "1u", "1n", "0S"])

@@ -33,12 +33,12 @@ class Breaks:
 
     def in_the_method(self, domain: Domain) -> RpcServer:
         """A server whose ``AuthService`` breaks."""
-        return RpcServer(surface_of(domain, auth_of(self)), domain.logs, system_randomness, Limits())
+        return RpcServer(surface_of(domain, auth_of(self)), domain.logs, system_randomness, Limits(), domain.metrics)
 
     def before_the_body(self, domain: Domain) -> RpcServer:
         """A server that breaks while it judges a credential."""
         surface = surface_of(domain, auth_of(print), authenticator=self)
-        return RpcServer(surface, domain.logs, system_randomness, Limits())
+        return RpcServer(surface, domain.logs, system_randomness, Limits(), domain.metrics)
 
 
 def broken_call(server: RunningServer) -> Refusal:

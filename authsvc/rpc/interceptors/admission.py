@@ -30,6 +30,10 @@ class GlobalAdmission(Interceptor):
         self._limits = limits
         self._draining = threading.Event()
 
+    def in_flight(self) -> int:
+        """How many calls have a place; streams need none."""
+        return self._places.taken(_ALL)
+
     def drain(self) -> None:
         """Admit nothing more but health: the server is about to stop."""
         self._draining.set()

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 
 from authsvc.clock import Randomness
 from authsvc.logs import Logger
+from authsvc.metrics import CallMetrics
 from authsvc.rpc.call import Call
 from authsvc.rpc.interceptors.step import Interceptor, Proceed
 from authsvc.rpc.library import status_code
@@ -21,9 +22,10 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f
 class RequestLog(Interceptor):
     """Outermost: it sees the final status of every call, whoever refused it."""
 
-    def __init__(self, log: Logger, randomness: Randomness) -> None:
+    def __init__(self, log: Logger, randomness: Randomness, metrics: CallMetrics) -> None:
         self._log = log
         self._randomness = randomness
+        self._metrics = metrics
 
     def serve(self, call: Call, proceed: Proceed) -> Message:
         """Let the call pass and write its line, whatever happens."""
@@ -33,18 +35,20 @@ class RequestLog(Interceptor):
             self.completed(call)
 
     def completed(self, call: Call) -> None:
-        """Give back the call's places and write its line: it is over."""
+        """Give back the call's places, count it and write its line: it is over."""
         call.leave()
         code = status_code(call.context) or grpc.StatusCode.OK
         if code is grpc.StatusCode.OK and not (call.answered or call.context.is_active()):
             code = grpc.StatusCode.CANCELLED  # the caller left before the answer
+        seconds = time.perf_counter() - call.started
+        self._metrics.completed(call.name, code.name, call.reason, seconds)
         write = self._log.error if code is grpc.StatusCode.INTERNAL else self._log.info
         write(
             "call completed",
             method=call.shown_name,
             code=code.name,
             reason=call.reason,
-            duration_ms=round((time.perf_counter() - call.started) * 1000, 3),
+            duration_ms=round(seconds * 1000, 3),
             principal=call.principal.account_id if call.principal is not None else "",
             app=call.app,
             trace_id=self._trace_id(call),

@@ -11,6 +11,7 @@ from typing import Final
 import apsw
 
 from authsvc.clock import Clock, Randomness
+from authsvc.storage.batches import BatchObserver, Unobserved
 from authsvc.storage.errors import NotAStore
 from authsvc.storage.migrate import Migration, shipped
 from authsvc.storage.sqlite.connection import Database
@@ -32,6 +33,7 @@ def open_sqlite(
     clock: Clock,
     randomness: Randomness,
     exclusive: bool,
+    observer: BatchObserver | None = None,
     busy_timeout: timedelta = BUSY_TIMEOUT,
     vfs: str | None = None,
 ) -> SqliteStore:
@@ -45,7 +47,7 @@ def open_sqlite(
     with contextlib.ExitStack() as undo:
         lock = undo.enter_context(contextlib.closing(ExclusiveLock(database.path))) if exclusive else None
         epoch = _bring_up(database, clock, randomness)
-        store = SqliteStore(database, clock=clock, epoch=epoch, lock=lock)
+        store = SqliteStore(database, clock=clock, epoch=epoch, lock=lock, observer=observer or Unobserved())
         undo.pop_all()
     return store
 

@@ -20,6 +20,7 @@ from authsvc.model import (
     UserId,
 )
 from authsvc.storage.base import Listener, SealedSecret, SessionState, TrustState
+from authsvc.storage.batches import BatchObserver
 from authsvc.storage.rows import sessions as session_rows
 from authsvc.storage.rows.moments import lifetime_microseconds
 from authsvc.storage.sqlite import accounts, apps, secrets, sessions, trust, watermarks
@@ -32,7 +33,9 @@ from authsvc.storage.sqlite.writer import Writer
 class SqliteStore:
     """The contract ``authsvc.storage.base.Store`` on one SQLite file. Made by ``open_sqlite``."""
 
-    def __init__(self, database: Database, *, clock: Clock, epoch: int, lock: ExclusiveLock | None) -> None:
+    def __init__(
+        self, database: Database, *, clock: Clock, epoch: int, lock: ExclusiveLock | None, observer: BatchObserver
+    ) -> None:
         self._clock = clock
         self._epoch = epoch
         self._lock = lock
@@ -40,7 +43,7 @@ class SqliteStore:
         self._closed = False
         self._anchor = database.anchor()
         self._readers = Readers(lambda: database.connect(query_only=True))
-        self._writer = Writer(database.connect, clock)
+        self._writer = Writer(database.connect, clock, observer)
 
     @property
     def epoch(self) -> int:

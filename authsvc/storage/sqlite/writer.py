@@ -6,7 +6,9 @@ listener is told before the callers are.
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Any, Final, TypeVar
@@ -15,6 +17,7 @@ import apsw
 
 from authsvc.clock import Clock, Deadline, seconds_left
 from authsvc.storage.base import Listener
+from authsvc.storage.batches import BatchObserver, Unobserved
 from authsvc.storage.sqlite.connection import Slot, fetch
 from authsvc.storage.sqlite.faults import ENGINE_FAULTS, closed, too_late, unavailable
 from authsvc.storage.sqlite.log import Log
@@ -29,10 +32,13 @@ MAX_BATCH: Final = 256
 class Writer:
     """Runs units of work one after the other on its own connection. Survives whatever they do."""
 
-    def __init__(self, connect: Callable[[], apsw.Connection], clock: Clock) -> None:
+    def __init__(
+        self, connect: Callable[[], apsw.Connection], clock: Clock, observer: BatchObserver | None = None
+    ) -> None:
         self._log = Log()
         self._slot = Slot(lambda: self._log.watch(connect()))
         self._clock = clock
+        self._observer = observer or Unobserved()
         self._listener: Listener | None = None
         self._waiting: SimpleQueue[Unit[Any] | None] = SimpleQueue()
         self._closed = False
@@ -97,13 +103,20 @@ class Writer:
                 if unit.begin():
                     begun.append(unit)
                     self._perform(connection, unit)
-            fetch(connection, "COMMIT")
+            self._commit(connection, len(begun))
         except BaseException as fault:  # noqa: BLE001 - it must reach the callers, and the thread must live on
             self._undo()
             _fail(batch, begun, fault)
+            self._observer.failed()
         else:
             self._announce(begun)
             self._log.tidy(connection)  # nobody waits for it, and nobody is told when it cannot be done now
+
+    def _commit(self, connection: apsw.Connection, changes: int) -> None:
+        started = time.perf_counter()
+        fetch(connection, "COMMIT")
+        with contextlib.suppress(Exception):  # it is durable: nothing that comes after may look as if it was not
+            self._observer.committed(changes, time.perf_counter() - started)
 
     def _undo(self) -> None:
         """Leave nothing of a failed batch, not even an open transaction."""

@@ -1,0 +1,25 @@
+"""Who wants to know how the store's writing goes: for numbers that people look at, never for a decision."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class BatchObserver(Protocol):
+    """Told of each batch of changes by the thread that wrote it; must be quick and must not raise."""
+
+    def committed(self, changes: int, seconds: float) -> None:
+        """That many changes became durable together; the commit took ``seconds``."""
+
+    def failed(self) -> None:
+        """A batch failed as a whole, and nothing of it was kept."""
+
+
+class Unobserved:
+    """Nobody wants to know."""
+
+    def committed(self, changes: int, seconds: float) -> None:
+        """Nothing."""
+
+    def failed(self) -> None:
+        """Nothing."""
