@@ -1,4 +1,4 @@
-"""A server as operators run it: a process of its own over a state directory that outlives it."""
+"""A server as operators run it: a process of its own over a state directory, or a store, that outlives it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,14 @@ _READY_WITHIN = 30.0
 
 
 class ServerProcess:
-    """Starts, kills and starts again; each start listens on a port of its own."""
+    """Starts, kills and starts again; each start listens on a port of its own.
 
-    def __init__(self, state_dir: Path) -> None:
+    ``store`` is the store's address, where it is not the file in the state directory.
+    """
+
+    def __init__(self, state_dir: Path, store: str = "") -> None:
         self.state_dir = state_dir
+        self._store = store
         self.target = ""
         self._process: subprocess.Popen[str] | None = None
 
@@ -40,7 +44,7 @@ class ServerProcess:
         with (self.state_dir / "server.log").open("a") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "authsvc", "serve", "--dev"],
-                env=_environment(self.state_dir),
+                env=_environment(self.state_dir, self._store),
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -87,10 +91,11 @@ class ServerProcess:
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 
 
-def _environment(state_dir: Path) -> Mapping[str, str]:
+def _environment(state_dir: Path, store: str) -> Mapping[str, str]:
     """This process's environment without settings of other servers."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AUTHSVC_", "GRPC_"))}
     own = {"STATE_DIR": str(state_dir), "LISTEN": "127.0.0.1:0", "LOG_LEVELS": "default=warn,server=info"}
+    own |= {"STORE": store} if store else {}
     return {**kept, **{f"AUTHSVC_{name}": value for name, value in own.items()}}
 
 
