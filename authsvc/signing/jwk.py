@@ -5,7 +5,6 @@ A key states its algorithm; it may be used for signatures only; public and secre
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -13,12 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from authsvc.model import Algorithm, KeyId
 from authsvc.signing import base64url
 from authsvc.signing.algorithms import FAMILIES
+from authsvc.signing.key_text import is_key_text
 from authsvc.signing.keys import CURVES, PublicKey, VerificationKey, fits, public_members, thumbprint
 from authsvc.signing.strict_json import JsonObject, read_object
 from authsvc.signing.weak_rsa import weakness
-
-# What other software calls a key: never the bytes of an HMAC secret (hardening against algorithm confusion).
-_KEY_TEXT = re.compile(rb"-----BEGIN|^\s*\{|ssh-(rsa|dss|ed25519)|ecdsa-sha2-")
 
 
 class KeyRefused(ValueError):
@@ -66,7 +63,7 @@ def hmac_secret(secret: bytes, algorithm: Algorithm) -> bytes:
     """
     if len(secret) < FAMILIES[algorithm].secret_bytes:
         raise KeyRefused(f"a secret of {algorithm} has at least {FAMILIES[algorithm].secret_bytes} bytes")
-    if _KEY_TEXT.search(secret[:64]) or secret[:2] in (b"\x30\x82", b"\x30\x81"):
+    if is_key_text(secret):
         raise KeyRefused("the secret is the text of an asymmetric key (PEM, DER, SSH or JWK)")
     return secret
 
