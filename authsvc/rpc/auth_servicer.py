@@ -5,6 +5,7 @@ from __future__ import annotations
 from authsvc.rpc import convert
 from authsvc.rpc.batches import Batches
 from authsvc.rpc.call import Call
+from authsvc.rpc.verdicts import EncodedVerdicts
 from authsvc.tokens.issue import Issue
 from authsvc.tokens.refresh import Refresh
 from authsvc.tokens.validate import Validate
@@ -19,6 +20,7 @@ class AuthServicer:
         self._refresh = refresh
         self._validate = validate
         self._batches = batches
+        self._verdicts = EncodedVerdicts()
 
     def IssueToken(self, request: pb.IssueTokenRequest, call: Call) -> pb.IssueTokenResponse:
         """``tokens.issue``."""
@@ -38,28 +40,26 @@ class AuthServicer:
         call.about(request.api_key)
         verdict = self._validate.validate(call.caller, convert.validate_request(request))
         call.reason = "" if verdict.active else verdict.status
-        return convert.validate_response(verdict)
+        return pb.ValidateTokenResponse.FromString(self._verdicts.of(verdict).alone)
 
     def BatchIssueTokens(self, batch: pb.BatchIssueTokensRequest, call: Call) -> pb.BatchIssueTokensResponse:
         """``tokens.issue``."""
-        call.about(batch.api_key)
+        caller, api_key = call.caller, batch.api_key
+        call.about(api_key)
 
-        def serve(item: pb.IssueTokenRequest, response: pb.IssueTokenResponse) -> None:
-            request = convert.issue_request(item, api_key=batch.api_key)
-            convert.fill_issued(response, self._issue.issue(call.caller, request, deadline=call.deadline))
+        def serve(item: pb.IssueTokenRequest) -> bytes:
+            request = convert.issue_request(item, api_key=api_key)
+            return convert.issued_in_batch(self._issue.issue(caller, request, deadline=call.deadline))
 
-        answer = pb.BatchIssueTokensResponse()
-        self._batches.work_off(batch, call, answer.results, serve)
-        return answer
+        return self._batches.work_off(batch, call, pb.BatchIssueTokensResponse, serve)
 
     def BatchValidateTokens(self, batch: pb.BatchValidateTokensRequest, call: Call) -> pb.BatchValidateTokensResponse:
         """``tokens.validate``."""
-        call.about(batch.api_key)
+        caller, api_key = call.caller, batch.api_key
+        call.about(api_key)
 
-        def serve(item: pb.ValidateTokenRequest, response: pb.ValidateTokenResponse) -> None:
-            request = convert.validate_request(item, api_key=batch.api_key)
-            convert.fill_verdict(response, self._validate.validate(call.caller, request))
+        def serve(item: pb.ValidateTokenRequest) -> bytes:
+            verdict = self._validate.validate(caller, convert.validate_request(item, api_key=api_key))
+            return self._verdicts.of(verdict).in_batch
 
-        answer = pb.BatchValidateTokensResponse()
-        self._batches.work_off(batch, call, answer.results, serve)
-        return answer
+        return self._batches.work_off(batch, call, pb.BatchValidateTokensResponse, serve)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
 
 from authsvc.clock import seconds_left
 from authsvc.errors import DeadlinePassed, Reason
 from authsvc.rpc.call import Call
 from authsvc.rpc.explanations import Explanations
+
+Answer = TypeVar("Answer", bound=Message)
 
 
 class Batches:
@@ -17,15 +21,21 @@ class Batches:
     def __init__(self, explanations: Explanations) -> None:
         self._explanations = explanations
 
-    # Any: the request and the results of a batch are messages of its own method.
-    def work_off(self, batch: Any, call: Call, results: Any, serve: Callable[[Any, Any], None]) -> None:
-        """Add one result for each item: what ``serve(item, response)`` fills in, or the status of what it raised."""
-        for item in batch.requests:
-            result = results.add()
-            try:
-                if call.deadline is not None and seconds_left(call.deadline) <= 0:
-                    raise DeadlinePassed(Reason.DEADLINE_EXCEEDED)
-                serve(item, result.response)
-            except Exception as error:  # noqa: BLE001 - whatever an item raises, the others go on
-                # The two are alternatives: what was filled in of the response is gone with this.
-                result.status.CopyFrom(self._explanations.of(error, call).status)
+    # Any: a batch and its answer are messages of their own method.
+    def work_off(self, batch: Any, call: Call, answer: type[Answer], serve: Callable[[Any], bytes]) -> Answer:
+        """One result for each item: what ``serve(item)`` gives, or the status of what it raised.
+
+        ``serve`` gives an answer with the one result, encoded: messages put together as bytes are one message with the
+        results of all, which costs a third of adding each result to the answer.
+        """
+        return answer.FromString(b"".join([self._result(item, call, answer, serve) for item in batch.requests]))
+
+    def _result(self, item: Any, call: Call, answer: Any, serve: Callable[[Any], bytes]) -> bytes:
+        try:
+            if call.deadline is not None and seconds_left(call.deadline) <= 0:
+                raise DeadlinePassed(Reason.DEADLINE_EXCEEDED)
+            return serve(item)
+        except Exception as error:  # noqa: BLE001 - whatever an item raises, the others go on
+            status = self._explanations.of(error, call).status
+            encoded: bytes = answer(results=[{"status": status}]).SerializeToString()
+            return encoded

@@ -39,6 +39,7 @@ _KINDS = {
     Kind.GUEST: pb.TOKEN_KIND_GUEST,
     Kind.ANONYMOUS: pb.TOKEN_KIND_ANONYMOUS,
 }
+_CACHED = (pb.CONSISTENCY_UNSPECIFIED, pb.CONSISTENCY_CACHED)
 _STATUSES = {status: pb.TokenStatus.Value(f"TOKEN_STATUS_{status.value}") for status in TokenStatus}
 
 
@@ -65,31 +66,34 @@ def refresh_request(message: pb.RefreshTokenRequest) -> RefreshRequest:
 
 def validate_request(message: pb.ValidateTokenRequest, *, api_key: str = "") -> ValidateRequest:
     """Decode; ``api_key`` is the app of a message that names none."""
+    token, named = message.token, message.api_key
+    if len(message.ListFields()) == bool(token) + bool(named):  # nothing else is set: no need to look at each
+        return ValidateRequest(token, named or api_key)
     return ValidateRequest(
-        token=message.token,
-        api_key=message.api_key or api_key,
+        token=token,
+        api_key=named or api_key,
         call_cid=message.call_cid if message.HasField("call_cid") else None,
         channel_cid=message.channel_cid if message.HasField("channel_cid") else None,
         audience=message.audience if message.HasField("audience") else None,
         any_role_of=tuple(message.roles.any_of) if message.HasField("roles") else None,
-        strong=message.consistency not in (pb.CONSISTENCY_UNSPECIFIED, pb.CONSISTENCY_CACHED),
+        strong=message.consistency not in _CACHED,
         after_revision=message.after_revision,
     )
 
 
 def issue_response(issued: IssuedToken) -> pb.IssueTokenResponse:
     """Encode."""
-    response = pb.IssueTokenResponse()
-    fill_issued(response, issued)
-    return response
-
-
-def fill_issued(response: pb.IssueTokenResponse, issued: IssuedToken) -> None:
-    """Encode into a message that is there."""
-    response.token, response.refresh_token = issued.minted.text, issued.refresh_token
+    response = pb.IssueTokenResponse(token=issued.minted.text, refresh_token=issued.refresh_token)
     fill_token_info(response.info, issued.minted.token)
     if issued.refresh_expires_at is not None:
         set_moment(response.refresh_expires_at, issued.refresh_expires_at)
+    return response
+
+
+def issued_in_batch(issued: IssuedToken) -> bytes:
+    """Encode as the one result of a batch."""
+    result = pb.BatchIssueTokensResult(response=issue_response(issued))
+    return pb.BatchIssueTokensResponse(results=[result]).SerializeToString()
 
 
 def refresh_response(refreshed: RefreshedToken) -> pb.RefreshTokenResponse:
@@ -105,19 +109,15 @@ def refresh_response(refreshed: RefreshedToken) -> pb.RefreshTokenResponse:
 
 def validate_response(verdict: Verdict) -> pb.ValidateTokenResponse:
     """Encode."""
-    response = pb.ValidateTokenResponse()
-    fill_verdict(response, verdict)
-    return response
-
-
-def fill_verdict(response: pb.ValidateTokenResponse, verdict: Verdict) -> None:
-    """Encode into a message that is there."""
-    response.active = verdict.active
-    response.status = _STATUSES[verdict.status]
-    response.message = MESSAGES[verdict.status]
-    response.error_code = ERROR_CODES[verdict.status]
+    response = pb.ValidateTokenResponse(
+        active=verdict.active,
+        status=_STATUSES[verdict.status],
+        message=MESSAGES[verdict.status],
+        error_code=ERROR_CODES[verdict.status],
+    )
     if verdict.token is not None:
         fill_token_info(response.info, verdict.token)
+    return response
 
 
 def fill_token_info(info: pb.TokenInfo, token: VerifiedToken) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +100,8 @@ class RefreshRequest:
     changes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ValidateRequest:
-    """A question about a token."""
+class ValidateRequest(NamedTuple):
+    """A question about a token. A tuple, as one is made for each item of a batch: a quarter of a record's price."""
 
     token: str
     api_key: str = ""
@@ -111,3 +111,11 @@ class ValidateRequest:
     any_role_of: tuple[str, ...] | None = None
     strong: bool = False
     after_revision: int = 0
+
+    @property
+    def plain(self) -> bool:
+        """Whether it asks for nothing but the token itself."""
+        return self[2:] == _PLAIN
+
+
+_PLAIN = ValidateRequest("")[2:]

@@ -9,7 +9,7 @@ from authsvc.tokens.rules import NOT_IN_THIS_VERSION, check_cid
 from authsvc.trust.access import app_for
 from authsvc.trust.view import TrustView
 from authsvc.verify.identifiers import MAX_AUDIENCE_LENGTH, ROLE_FORM, is_role
-from authsvc.verify.questions import Questions
+from authsvc.verify.questions import Questions, no_questions
 from authsvc.verify.verdict import Verdict
 from authsvc.verify.verifier import Verifier
 
@@ -26,15 +26,18 @@ class Validate:
 
         Raises ``InvalidRequest`` for questions that cannot be asked, ``CallerForbidden`` and ``NotFound`` for an app.
         """
-        _check(request)
+        if request.plain:
+            questions = no_questions(principal.audiences)
+        else:
+            _check(request)
+            questions = Questions(
+                call_cid=request.call_cid,
+                channel_cid=request.channel_cid,
+                audience=request.audience,
+                any_role_of=request.any_role_of,
+                caller_audiences=principal.audiences,
+            )
         trust = app_for(self._view, principal, request.api_key)
-        questions = Questions(
-            call_cid=request.call_cid,
-            channel_cid=request.channel_cid,
-            audience=request.audience,
-            any_role_of=request.any_role_of,
-            caller_audiences=principal.audiences,
-        )
         return self._verifier.verify(request.token, api_key=trust.app.api_key, questions=questions)
 
 

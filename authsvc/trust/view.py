@@ -30,12 +30,12 @@ class AppTrust:
     app: App
     ring: KeyRing = field(default_factory=KeyRing)
 
-    @property
-    def longest_life(self) -> timedelta | None:
-        """How long a token minted now can still live, skew included; None: for ever."""
-        if self.app.ever_non_expiring:
-            return None
-        return self.app.longest_ttl_ever + self.app.settings.clock_skew
+    longest_life: timedelta | None = field(init=False)
+    """How long a token minted now can still live, skew included; None: for ever."""
+
+    def __post_init__(self) -> None:
+        life = None if self.app.ever_non_expiring else self.app.longest_ttl_ever + self.app.settings.clock_skew
+        object.__setattr__(self, "longest_life", life)  # once, and not for each token that is looked at
 
     def accepts_issuer(self, issuer: str, now: datetime) -> bool:
         """Whether tokens of that issuer can be alive: today's, or a past one's while its last token can live."""
