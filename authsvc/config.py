@@ -27,9 +27,7 @@ NOT_SERVED = frozenset(
         "MTLS_LISTEN",
         "HTTP_LISTEN",
         "TLS_CLIENT_CA",
-        "ALLOW_DEVELOPMENT_TOKENS",
         "MAX_STALENESS",
-        "TRUSTED_PROXIES",
         "WORKERS",
     )
 )
@@ -37,6 +35,7 @@ NOT_SERVED = frozenset(
 _OF_KUBERNETES = (f"{PREFIX}SERVICE_", f"{PREFIX}PORT")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SPAN = re.compile(r"(\d{1,9})([smhd]?)", re.ASCII)
+_COULD_BE_LEVELS = re.compile(r"[A-Za-z0-9_.=, -]{0,128}", re.ASCII)
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.*-]+):(?P<port>\d{1,5})", re.ASCII)
 
 
@@ -63,6 +62,18 @@ def _within_a_day(value: timedelta) -> timedelta:
 Span = Annotated[timedelta, BeforeValidator(span), AfterValidator(_within_a_day)]
 
 
+def networks(value: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """Networks in CIDR notation, between commas; raises ``ValueError`` for what is none, and for all the world."""
+    entries = [entry.strip() for entry in value.split(",")] if value else []
+    try:
+        found = tuple(map(ipaddress.ip_network, entries))
+    except ValueError:
+        raise ValueError("must be networks between commas, such as 10.0.0.0/8, 192.0.2.7, fd00::/8") from None
+    if any(network.prefixlen == 0 for network in found):
+        raise ValueError("must not hold every address: then anyone could say to be anyone")
+    return found
+
+
 class Settings(BaseSettings):
     """What an operator chooses for a server; frozen."""
 
@@ -75,6 +86,8 @@ class Settings(BaseSettings):
     issuer: str = "authsvc"
     reflection: bool = False
     allow_plaintext: bool = False
+    allow_development_tokens: bool = False
+    trusted_proxies: str = ""
     tls_cert: Path | None = None
     tls_key: Path | None = None
     log_levels: str = ""
@@ -97,13 +110,21 @@ class Settings(BaseSettings):
             raise ValueError("must be 1 to 256 visible ASCII characters")
         return value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        networks(value)
+        return value
+
     @field_validator("log_levels")
     @classmethod
     def _are_levels(cls, value: str) -> str:
         try:
             parse_levels(value)
         except LogSettingError as fault:
-            raise ValueError(str(fault)) from None
+            # What could be names is repeated, so that the slip is seen; an address pasted here by mistake is not.
+            named = _COULD_BE_LEVELS.fullmatch(value) is not None
+            raise ValueError(str(fault) if named else "must be <scope>=<level>, such as default=info") from None
         return value
 
     @classmethod
@@ -128,6 +149,11 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """The store's address: the setting, or a database in the state directory."""
         return self.store or f"sqlite:///{self.state_dir / 'authsvc.db'}"
+
+    @property
+    def proxies(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """The networks of proxies that are believed when they say whom they speak for."""
+        return networks(self.trusted_proxies)
 
     @property
     def levels(self) -> Mapping[str, Level]:

@@ -23,6 +23,8 @@ class Reason(StrEnum):
     APP_SUSPENDED = "APP_SUSPENDED"
     GUESTS_DISABLED = "GUESTS_DISABLED"
     ANONYMOUS_DISABLED = "ANONYMOUS_DISABLED"
+    PUBLIC_GUESTS_DISABLED = "PUBLIC_GUESTS_DISABLED"
+    SCOPE_NOT_PUBLIC = "SCOPE_NOT_PUBLIC"
     NEVER_EXPIRES_NOT_ALLOWED = "NEVER_EXPIRES_NOT_ALLOWED"
     GRANT_EXCEEDS_OWN = "GRANT_EXCEEDS_OWN"
     APP_NOT_FOUND = "APP_NOT_FOUND"
@@ -64,6 +66,8 @@ TEXTS: Mapping[Reason, str] = MappingProxyType(
         Reason.APP_SUSPENDED: "the app is suspended",
         Reason.GUESTS_DISABLED: "the app does not allow guests (setting guests_enabled)",
         Reason.ANONYMOUS_DISABLED: "the app does not allow anonymous users (setting anonymous_enabled)",
+        Reason.PUBLIC_GUESTS_DISABLED: "this app has no guests without a service credential (setting public_guests)",
+        Reason.SCOPE_NOT_PUBLIC: "the scope goes beyond what the app opens to everyone (setting public_anonymous_cids)",
         Reason.NEVER_EXPIRES_NOT_ALLOWED: "the app does not allow tokens without expiry (setting allow_never_expires)",
         Reason.GRANT_EXCEEDS_OWN: "a service account can grant only what it holds itself",
         Reason.APP_NOT_FOUND: "no app has this api_key",
@@ -82,7 +86,7 @@ TEXTS: Mapping[Reason, str] = MappingProxyType(
         Reason.APP_EXISTS: "an app with this api_key exists",
         Reason.SERVICE_ACCOUNT_EXISTS: "a service account with this name exists",
         Reason.CONFLICT: "the resource changed meanwhile; read it again and repeat the change",
-        Reason.RATE_LIMITED: "too many calls of this caller are waiting or in flight; try again later",
+        Reason.RATE_LIMITED: "too many calls of this caller, or of callers without a credential; try again later",
         Reason.OVERLOADED: "the service is at its limit; try again later",
         Reason.REQUEST_TOO_LARGE: "the request message is larger than this method accepts",
         Reason.DEADLINE_TOO_SHORT: "less than 10 ms were left of the deadline when the call arrived",

@@ -65,9 +65,10 @@ APP_ALGORITHMS = (Algorithm.ES256, Algorithm.EDDSA, Algorithm.RS256, Algorithm.H
 
 
 class Profile(StrEnum):
-    """The shape of an access token's claims."""
+    """The shape of an access token's claims; ``at+jwt`` is that of RFC 9068."""
 
     CLASSIC = "classic"
+    AT_JWT = "at+jwt"
 
 
 class Kind(StrEnum):
@@ -76,6 +77,7 @@ class Kind(StrEnum):
     USER = "user"
     GUEST = "guest"
     ANONYMOUS = "anonymous"
+    DEVELOPMENT = "development"
 
 
 class KeyState(StrEnum):
@@ -104,11 +106,15 @@ class AppSettings:
     refresh_replay_ttl: timedelta = timedelta(hours=1)
     clock_skew: timedelta = timedelta(seconds=30)
     issued_at_backdate: timedelta = timedelta(seconds=5)
+    allow_development_tokens: bool = False
     guests_enabled: bool = False
     anonymous_enabled: bool = False
+    public_guests: bool = False
+    public_anonymous_cids: tuple[str, ...] = ()
     anonymous_role: str = "viewer"
     anonymous_roles: tuple[str, ...] = ()
     allow_unscoped_anonymous: bool = False
+    accept_unmanaged_tokens: bool = False
     suspended: bool = False
 
 
@@ -143,7 +149,8 @@ class App:
 class KeyRecord:
     """A signing key as the store keeps it: the secret part sealed, the public part as canonical JWK text.
 
-    ``public_jwk`` is empty for HMAC keys, which have no public part.
+    ``public_jwk`` is empty for HMAC keys, which have no public part. ``imported``: others hold the secret too and mint
+    tokens of their own with it, which name no kid.
     """
 
     api_key: ApiKey
@@ -156,6 +163,7 @@ class KeyRecord:
     activated_at: datetime | None
     retired_at: datetime | None
     revoked_at: datetime | None
+    imported: bool
     revision: Revision
 
 
@@ -186,9 +194,16 @@ class ServiceAccount:
     updated_at: datetime
 
 
+PUBLIC_ID = AccountId("public")
+"""Stands for callers that nobody knows. No account can have it: their ids have sixteen characters."""
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """An authenticated calling service: what the rules of a call are decided by."""
+    """An authenticated calling service: what the rules of a call are decided by.
+
+    Under ``PUBLIC_ID`` it is whoever calls an open method instead, for one app, from ``address``.
+    """
 
     account_id: AccountId
     name: str
@@ -196,6 +211,12 @@ class Principal:
     all_apps: bool
     apps: frozenset[ApiKey]
     audiences: tuple[str, ...]
+    address: str = ""
+
+    @property
+    def public(self) -> bool:
+        """Whether this is anybody: no service has proved who it is."""
+        return self.account_id == PUBLIC_ID
 
     def may_act_for(self, api_key: ApiKey) -> bool:
         """Whether this service may act for that app."""

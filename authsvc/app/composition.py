@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -11,23 +11,28 @@ from authsvc.accounts.authenticate import Authenticator
 from authsvc.app.alarms import start_alarm
 from authsvc.app.observing import cache_state, make_metrics, timed
 from authsvc.apps.admin import AppsAdmin
-from authsvc.clock import Clock, Randomness, system_clock, system_randomness
+from authsvc.clock import Clock, Monotonic, Randomness, system_clock, system_monotonic, system_randomness
 from authsvc.config import Settings
 from authsvc.logs import SERVER_SCOPES, Alarm, LoggerSystem, sink_for_format
 from authsvc.metrics import Metrics
 from authsvc.operations.logging import LoggingAdmin
+from authsvc.rpc.addresses import Addresses, Network
 from authsvc.rpc.admin_servicer import AdminServicer
 from authsvc.rpc.auth_servicer import AuthServicer
 from authsvc.rpc.batches import Batches
 from authsvc.rpc.explanations import Explanations
+from authsvc.rpc.guest_servicer import GuestServicer
 from authsvc.rpc.limits import Limits
 from authsvc.rpc.server import RpcServer, Surface
+from authsvc.rpc.strangers import Strangers
 from authsvc.signing.jws import sign_compact
 from authsvc.signing.sealing import Kek, Sealer
 from authsvc.storage import open_store
 from authsvc.storage.base import Store
 from authsvc.tokens.audit import TokenAudit
 from authsvc.tokens.derived_ids import DerivedIds
+from authsvc.tokens.development import DevelopmentNotice
+from authsvc.tokens.guest import GuestTokens
 from authsvc.tokens.issue import Issue
 from authsvc.tokens.mint import Mint
 from authsvc.tokens.refresh import Refresh
@@ -89,7 +94,10 @@ def build_server(
     *,
     dev: bool,
     reflection: bool,
+    development_tokens: bool = False,
+    trusted_proxies: Sequence[Network] = (),
     clock: Clock = system_clock,
+    monotonic: Monotonic = system_monotonic,
     randomness: Randomness = system_randomness,
     limits: Limits | None = None,
 ) -> RpcServer:
@@ -97,24 +105,30 @@ def build_server(
     refresh_keys = service_secrets(domain.store, domain.sealer, REFRESH_KEY_PURPOSE, clock=clock)
     guest_keys = service_secrets(domain.store, domain.sealer, GUEST_KEY_PURPOSE, clock=clock)
     refresh_tokens, ids = RefreshTokens(refresh_keys), DerivedIds(guest_keys[max(guest_keys)], randomness)
-    mint = Mint(domain.view, clock=clock, randomness=randomness, sign=timed(sign_compact, domain.metrics))
-    verifier = Verifier(domain.view, clock=clock)
+    verifier = Verifier(domain.view, clock=clock, development_tokens=dev or development_tokens)
     domain.metrics.signature_cache = cache_state(verifier)
+    mint = Mint(domain.view, clock=clock, randomness=randomness, sign=timed(sign_compact, domain.metrics))
     audit = TokenAudit(domain.logs.get_logger("audit"))
+    issue = Issue(domain.view, domain.store, mint, refresh_tokens, ids, audit)
+    refresh = Refresh(domain.view, domain.store, mint, refresh_tokens, audit, count=domain.metrics.refreshes.add)
+    limits = limits or Limits()
+    strangers = Strangers(Addresses(trusted_proxies), limits, monotonic)
     auth = AuthServicer(
-        Issue(domain.view, domain.store, mint, refresh_tokens, ids, audit),
-        Refresh(domain.view, domain.store, mint, refresh_tokens, audit, count=domain.metrics.refreshes.add),
-        Validate(domain.view, verifier),
+        issue,
+        refresh,
+        Validate(domain.view, verifier, DevelopmentNotice(domain.logs.get_logger("tokens"), clock=clock)),
         Batches(Explanations(domain.logs.get_logger("rpc"), randomness)),
     )
     surface = Surface(
         auth=auth,
+        guest=GuestServicer(GuestTokens(domain.view, issue, refresh, audit, strangers.admit_to)),
         admin=AdminServicer(domain.apps, domain.accounts, domain.logging),
         authenticator=Authenticator(domain.view),
+        strangers=strangers,
         reflection=reflection or dev,
         reflection_open=dev,
     )
-    return RpcServer(surface, domain.logs, randomness, limits or Limits(), domain.metrics)
+    return RpcServer(surface, domain.logs, randomness, limits, domain.metrics)
 
 
 def make_logs(settings: Settings, clock: Clock) -> LoggerSystem:

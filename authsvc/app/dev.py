@@ -19,6 +19,7 @@ from authsvc.signing.sealing import KEK_BYTES, Kek, load_kek
 
 API_KEY = ApiKey("dev")
 ACCOUNT_NAME = "dev"
+DEV_SETTINGS = AppSettings(guests_enabled=True, anonymous_enabled=True, allow_development_tokens=True)
 
 
 def dev_kek(settings: Settings, randomness: Randomness) -> Kek:
@@ -35,7 +36,7 @@ def make_dev_things(domain: Domain, settings: Settings, target: str) -> Path:
     A lost or outdated ``dev.json`` gets a new credential, and all earlier ones end.
     """
     if domain.view.app(API_KEY) is None:
-        domain.apps.create_as("dev", API_KEY, AppSettings(guests_enabled=True, anonymous_enabled=True))
+        domain.apps.create_as("dev", API_KEY, DEV_SETTINGS)
     path = settings.state_dir / "dev.json"
     credential = _working_credential(path, domain) or _new_credential(domain)
     content = {"target": target, "api_key": API_KEY, "credential": credential}

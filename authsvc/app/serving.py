@@ -32,7 +32,13 @@ def run_server(*, dev: bool) -> int:
     with refusing():
         kek = dev_kek(settings, system_randomness) if dev else kek_of(settings)
         with open_domain(settings, kek, migrate=dev) as domain:
-            server = build_server(domain, dev=dev, reflection=settings.reflection)
+            server = build_server(
+                domain,
+                dev=dev,
+                reflection=settings.reflection,
+                development_tokens=settings.allow_development_tokens,
+                trusted_proxies=settings.proxies,
+            )
             _serve(server, domain, settings, stopping, dev=dev)
     return 0
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from authsvc.apps.requests import Wishes
-from authsvc.apps.rules import check_api_key, check_mask, settings_with
+from authsvc.apps.rules import check_api_key, check_mask, check_secret, check_unmanaged, settings_with
 from authsvc.clock import Clock, Deadline
 from authsvc.errors import CallerForbidden, Conflict, Faults, InvalidRequest, Reason, Violation
 from authsvc.model import (
+    Algorithm,
     ApiKey,
     App,
     AppSettings,
@@ -21,7 +22,7 @@ from authsvc.model import (
     Principal,
     Revision,
 )
-from authsvc.signing.keys import generate
+from authsvc.signing.keys import generate, imported
 from authsvc.signing.sealing import Sealer
 from authsvc.storage.base import Store
 from authsvc.trust.access import app_for
@@ -32,6 +33,15 @@ SettingsEdit = Callable[[AppSettings], AppSettings]
 
 _PAST_ISSUERS = 2
 _KEY_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+@dataclass(frozen=True, slots=True)
+class AppDescription:
+    """What an operator is shown of an app. ``weak_secret``: an imported secret shorter than its hash."""
+
+    app: App
+    imported_secret: bool
+    weak_secret: bool
 
 
 class AppsAdmin:
@@ -48,12 +58,27 @@ class AppsAdmin:
         """The app."""
         return self._named(principal, api_key).app
 
+    def describe(self, app: App) -> AppDescription:
+        """The app with what its keys say of it."""
+        trust = self._view.app(app.api_key)
+        keys = trust.ring.keys.values() if trust is not None else ()
+        imported = [key for key in keys if key.imported]
+        return AppDescription(app, bool(imported), any(key.weak for key in imported))
+
     def all(self, principal: Principal) -> tuple[App, ...]:
         """The apps the caller may act for, by api_key."""
         return tuple(app for app in self._view.apps() if principal.may_act_for(app.api_key))
 
-    def create(self, principal: Principal, api_key: str, wishes: Wishes, *, deadline: Deadline | None = None) -> App:
-        """Make an app with its first key, which signs at once.
+    def create(
+        self,
+        principal: Principal,
+        api_key: str,
+        wishes: Wishes,
+        *,
+        secret: bytes = b"",
+        deadline: Deadline | None = None,
+    ) -> App:
+        """Make an app with its first key, which signs at once; with ``secret`` that key is the given HMAC secret.
 
         Needs a caller with all apps. Raises ``InvalidRequest`` and ``AlreadyExists`` (APP_EXISTS).
         """
@@ -62,12 +87,18 @@ class AppsAdmin:
         faults = Faults()
         name = ApiKey(api_key or self._new_api_key())
         check_api_key(name, faults)
+        if secret and not wishes["algorithm"]:
+            wishes = {**wishes, "algorithm": Algorithm.HS256.value}
         settings = settings_with(AppSettings(), wishes, wishes, server_issuer=self._issuer, faults=faults)
+        check_secret(secret, settings, faults)
+        check_unmanaged(settings, imported=bool(secret), faults=faults)
         faults.refuse_any()
-        return self.create_as(principal.account_id, name, settings, deadline=deadline)
+        return self.create_as(principal.account_id, name, settings, secret=secret, deadline=deadline)
 
-    def create_as(self, by: str, api_key: ApiKey, settings: AppSettings, *, deadline: Deadline | None = None) -> App:
-        """Make an app whose settings need no judging; an empty issuer becomes the server's."""
+    def create_as(
+        self, by: str, api_key: ApiKey, settings: AppSettings, *, secret: bytes = b"", deadline: Deadline | None = None
+    ) -> App:
+        """Make an app whose settings and secret need no judging; an empty issuer becomes the server's."""
         now = self._clock()
         settings = replace(settings, issuer=settings.issuer or self._issuer)
         app = App(
@@ -75,14 +106,14 @@ class AppsAdmin:
             settings=settings,
             longest_ttl_ever=settings.max_ttl,
             longest_session_ever=settings.session_max_ttl,
-            ever_non_expiring=settings.allow_never_expires,
+            ever_non_expiring=mints_without_end(settings),
             past_issuers=(),
             version=1,
             revision=Revision(0),
             created_at=now,
             updated_at=now,
         )
-        key = self._first_key(app, now)
+        key = self._first_key(app, now, secret)
         return self._store.create_app(app, key, self._event("app.created", by, api_key), deadline=deadline)
 
     def update(
@@ -106,6 +137,7 @@ class AppsAdmin:
             changed = settings_with(settings, wishes, mask, server_issuer=self._issuer, faults=found)
             if changed.algorithm is not settings.algorithm:
                 found.add("settings.algorithm", "cannot be changed after creation by this version")
+            check_unmanaged(changed, imported=trust.ring.imported_key_id() is not None, faults=found)
             found.refuse_any()
             return changed
 
@@ -157,8 +189,9 @@ class AppsAdmin:
             api_key, checked, self._event(action, principal.account_id, api_key), deadline=deadline
         )
 
-    def _first_key(self, app: App, now: datetime) -> KeyRecord:
-        made = generate(app.settings.algorithm, self._sealer.randomness)
+    def _first_key(self, app: App, now: datetime, secret: bytes) -> KeyRecord:
+        randomness = self._sealer.randomness
+        made = imported(secret, randomness) if secret else generate(app.settings.algorithm, randomness)
         return KeyRecord(
             api_key=app.api_key,
             key_id=made.key_id,
@@ -170,6 +203,7 @@ class AppsAdmin:
             activated_at=now,
             retired_at=None,
             revoked_at=None,
+            imported=bool(secret),
             revision=Revision(0),
         )
 
@@ -192,8 +226,13 @@ def with_settings(app: App, settings: AppSettings, now: datetime) -> App:
         past_issuers=past,
         longest_ttl_ever=max(app.longest_ttl_ever, settings.max_ttl),
         longest_session_ever=max(app.longest_session_ever, settings.session_max_ttl),
-        ever_non_expiring=app.ever_non_expiring or settings.allow_never_expires,
+        ever_non_expiring=app.ever_non_expiring or mints_without_end(settings),
     )
+
+
+def mints_without_end(settings: AppSettings) -> bool:
+    """Whether tokens may come to be that never expire: ours, or those that others mint with an imported secret."""
+    return settings.allow_never_expires or settings.accept_unmanaged_tokens
 
 
 def _check_etag(app: App, etag_version: int | None) -> None:

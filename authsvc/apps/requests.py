@@ -25,11 +25,5 @@ Wishes = Mapping[str, Wish]
 SERVED = tuple(field.name for field in fields(AppSettings))
 """The settings this version acts on."""
 
-NOT_SERVED = (
-    "allow_development_tokens",
-    "public_guests",
-    "public_anonymous_cids",
-    "accept_unmanaged_tokens",
-    "key_rotation_age",
-)
+NOT_SERVED = ("key_rotation_age",)
 """Settings of the contract that this version refuses to set, so that none is accepted and then ignored."""

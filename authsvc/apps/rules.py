@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 from authsvc.apps.requests import NOT_SERVED, SERVED, Span, Wish, Wishes
 from authsvc.errors import Faults
 from authsvc.model import APP_ALGORITHMS, Algorithm, AppSettings, Profile
+from authsvc.signing.jwk import KeyRefused, not_key_text
+from authsvc.verify.cid_patterns import MAX_PATTERNS, PATTERN_FORM, is_pattern
 from authsvc.verify.identifiers import ROLE_FORM, check_audience, is_role
 
 API_KEY_FORM = "1 to 64 of A-Z a-z 0-9 _ -, beginning with a letter or digit"
@@ -17,6 +19,7 @@ ISSUER_FORM = "1 to 256 visible ASCII characters"
 NOT_IN_THIS_VERSION = "is not supported by this version; leave it out"
 
 MAX_ROLES = 20
+MAX_SECRET_BYTES = 1024
 _LONG = timedelta(days=3650)
 _SECOND = timedelta(seconds=1)
 _NOTHING = timedelta(0)
@@ -39,6 +42,10 @@ _CHOICES: Mapping[str, Mapping[str, Algorithm | Profile]] = {
     "algorithm": {member.value: member for member in APP_ALGORITHMS},
     "profile": {member.value: member for member in Profile},
 }
+_LISTS: Mapping[str, tuple[int, Callable[[str], bool], str]] = {
+    "anonymous_roles": (MAX_ROLES, is_role, f"roles: {ROLE_FORM}"),
+    "public_anonymous_cids": (MAX_PATTERNS, is_pattern, f"patterns: {PATTERN_FORM}"),
+}
 _DEFAULTS = AppSettings()
 
 
@@ -46,6 +53,26 @@ def check_api_key(api_key: str, faults: Faults) -> None:
     """An api_key is of the form of api_keys."""
     if _API_KEY.fullmatch(api_key) is None:
         faults.add("api_key", f"must be {API_KEY_FORM}, or empty for one to be made")
+
+
+def check_secret(secret: bytes, settings: AppSettings, faults: Faults) -> None:
+    """An imported secret is for HS256, of a bounded size, and not the text of an asymmetric key."""
+    if not secret:
+        return
+    if settings.algorithm is not Algorithm.HS256:
+        faults.add("settings.algorithm", "must be HS256, or left out, where a secret is imported")
+    if len(secret) > MAX_SECRET_BYTES:
+        faults.add("secret", f"must have at most {MAX_SECRET_BYTES} bytes")
+    try:
+        not_key_text(secret)
+    except KeyRefused as refused:
+        faults.add("secret", f"is refused: {refused}")
+
+
+def check_unmanaged(settings: AppSettings, *, imported: bool, faults: Faults) -> None:
+    """Unmanaged tokens are verified by an imported secret: without one there is nothing to accept."""
+    if settings.accept_unmanaged_tokens and not imported:
+        faults.add("settings.accept_unmanaged_tokens", "needs an app that was made from an imported secret")
 
 
 def check_mask(mask: tuple[str, ...], faults: Faults) -> None:
@@ -122,12 +149,13 @@ def _check_texts(name: str, wish: tuple[str, ...], faults: Faults) -> None:
     if name == "default_audience":
         check_audience(wish, faults, field)
         return
-    if len(wish) > MAX_ROLES:
-        faults.add(field, f"must have at most {MAX_ROLES} entries")
+    most, fits, form = _LISTS[name]
+    if len(wish) > most:
+        faults.add(field, f"must have at most {most} entries")
     if len(set(wish)) != len(wish):
         faults.add(field, "lists an entry twice")
-    if not all(map(is_role, wish)):
-        faults.add(field, f"must list roles: {ROLE_FORM}")
+    if not all(map(fits, wish)):
+        faults.add(field, f"must list {form}")
 
 
 def _check_together(settings: AppSettings, faults: Faults) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from authsvc.model import APP_ALGORITHMS
+from authsvc.model import APP_ALGORITHMS, ApiKey, Profile
 from authsvc.signing import base64url
 from authsvc.signing.jws import MAX_PARSED_BYTES
 from authsvc.signing.rejected import Rejected
 from authsvc.signing.strict_json import JsonObject, read_object
-from authsvc.verify.claims import MAX_SECONDS, TYP, parse_claims
+from authsvc.verify.claims import MAX_SECONDS, PROFILE_OF_TYP, TYP, parse_claims
 
 _HEADER_NAMES = frozenset({"alg", "kid", "typ"})
 
@@ -56,10 +56,15 @@ def payload_faults(segment: str) -> Iterator[str]:
     yield from _json_fault("payload", segment)
 
 
-def claim_faults(claims: JsonObject) -> Iterator[str]:
+def claim_faults(claims: JsonObject, typ: object = TYP[Profile.CLASSIC]) -> Iterator[str]:
     """The first claim that an access token of ours cannot have like this."""
+    client = claims.get("client_id")
     try:
-        parse_claims(claims)
+        parse_claims(
+            claims,
+            profile=PROFILE_OF_TYP.get(str(typ), Profile.CLASSIC),
+            api_key=ApiKey(client if isinstance(client, str) else ""),
+        )
     except Rejected as rejected:
         what = rejected.detail if " " in rejected.detail else f"the claim {rejected.detail}"
         yield f"{what} is missing, of the wrong type, out of range or not allowed ({rejected.status})"

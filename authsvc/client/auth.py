@@ -12,6 +12,7 @@ from authsvc.client.admin import AdminCalls
 from authsvc.client.calls import Calls
 from authsvc.client.channel import ChannelOptions, open_channel
 from authsvc.client.credential import Bearer
+from authsvc.client.guest import GuestCalls
 from authsvc.client.request_ids import with_request_id, with_request_ids
 from authsvc.client.retries import Retries
 from authsvc.clock import Randomness, system_randomness
@@ -63,6 +64,8 @@ class AuthClient:
         self._channel = open_channel(target, tls=tls, allow_plaintext=allow_plaintext, options=options)
         self._stub = AuthServiceStub(self._channel)
         self.admin = AdminCalls(self._channel, self._calls)
+        nobody = Calls(Bearer(None), timeout=timeout, retries=retries)
+        self.guests = GuestCalls(self._channel, nobody, randomness)
 
     def issue_token(self, request: IssueTokenRequest, *, timeout: timedelta | None = None) -> IssueTokenResponse:
         """Mint an access token.

@@ -7,8 +7,9 @@ from typing import TypeVar
 from authsvc.clock import Randomness
 from authsvc.signing import base64url
 from authsvc.v1.auth_pb2 import BatchIssueTokensRequest, IssueTokenRequest, RefreshTokenRequest
+from authsvc.v1.guest_pb2 import IssueGuestTokenRequest, RefreshGuestTokenRequest
 
-Named = TypeVar("Named", IssueTokenRequest, RefreshTokenRequest)
+Named = TypeVar("Named", IssueTokenRequest, RefreshTokenRequest, IssueGuestTokenRequest, RefreshGuestTokenRequest)
 
 
 def new_request_id(randomness: Randomness) -> str:

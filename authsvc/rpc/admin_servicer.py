@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from authsvc.accounts.admin import AccountsAdmin
 from authsvc.apps.admin import AppsAdmin
+from authsvc.model import App
 from authsvc.operations.logging import LoggingAdmin
 from authsvc.rpc.call import Call
 from authsvc.rpc.convert_admin import (
@@ -30,14 +31,14 @@ class AdminServicer:
     def CreateApp(self, request: pb.CreateAppRequest, call: Call) -> pb.CreateAppResponse:
         """``admin.write``, all apps."""
         wishes = wishes_of(request.settings)
-        app = self._apps.create(call.caller, request.api_key, wishes, deadline=call.deadline)
+        app = self._apps.create(call.caller, request.api_key, wishes, secret=request.secret, deadline=call.deadline)
         call.about(app.api_key)
-        return pb.CreateAppResponse(app=app_message(app))
+        return pb.CreateAppResponse(app=self._shown(app))
 
     def GetApp(self, request: pb.GetAppRequest, call: Call) -> pb.GetAppResponse:
         """``admin.read``."""
         call.about(request.api_key)
-        return pb.GetAppResponse(app=app_message(self._apps.get(call.caller, request.api_key)))
+        return pb.GetAppResponse(app=self._shown(self._apps.get(call.caller, request.api_key)))
 
     def ListApps(self, request: pb.ListAppsRequest, call: Call) -> pb.ListAppsResponse:
         """``admin.read``."""
@@ -49,7 +50,7 @@ class AdminServicer:
             size=request.page_size,
             token=request.page_token,
         )
-        return pb.ListAppsResponse(apps=map(app_message, page.items), next_page_token=page.next_token)
+        return pb.ListAppsResponse(apps=map(self._shown, page.items), next_page_token=page.next_token)
 
     def UpdateApp(self, request: pb.UpdateAppRequest, call: Call) -> pb.UpdateAppResponse:
         """``admin.write``."""
@@ -62,7 +63,7 @@ class AdminServicer:
             etag_version=version_of(request.etag),
             deadline=call.deadline,
         )
-        return pb.UpdateAppResponse(app=app_message(app))
+        return pb.UpdateAppResponse(app=self._shown(app))
 
     def SuspendApp(self, request: pb.SuspendAppRequest, call: Call) -> pb.SuspendAppResponse:
         """``admin.write``."""
@@ -70,7 +71,7 @@ class AdminServicer:
         app = self._apps.set_suspended(
             call.caller, request.api_key, True, etag_version=version_of(request.etag), deadline=call.deadline
         )
-        return pb.SuspendAppResponse(app=app_message(app))
+        return pb.SuspendAppResponse(app=self._shown(app))
 
     def ResumeApp(self, request: pb.ResumeAppRequest, call: Call) -> pb.ResumeAppResponse:
         """``admin.write``."""
@@ -78,7 +79,7 @@ class AdminServicer:
         app = self._apps.set_suspended(
             call.caller, request.api_key, False, etag_version=version_of(request.etag), deadline=call.deadline
         )
-        return pb.ResumeAppResponse(app=app_message(app))
+        return pb.ResumeAppResponse(app=self._shown(app))
 
     def CreateServiceAccount(
         self, request: pb.CreateServiceAccountRequest, call: Call
@@ -166,3 +167,6 @@ class AdminServicer:
         """``admin.write``, all apps."""
         states = self._logging.configure(call.caller, logging_change_of(request))
         return pb.ConfigureLoggingResponse(scopes=map(scope_message, states))
+
+    def _shown(self, app: App) -> pb.App:
+        return app_message(self._apps.describe(app))

@@ -35,6 +35,7 @@ class Call:
     refusal: Exception | None = None
     tickets: list[Ticket] = field(default_factory=list)
     principal: Principal | None = None
+    address: str = ""
     app: str = ""
     reason: str = ""
     error_id: str = ""

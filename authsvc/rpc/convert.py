@@ -38,6 +38,7 @@ _KINDS = {
     Kind.USER: pb.TOKEN_KIND_USER,
     Kind.GUEST: pb.TOKEN_KIND_GUEST,
     Kind.ANONYMOUS: pb.TOKEN_KIND_ANONYMOUS,
+    Kind.DEVELOPMENT: pb.TOKEN_KIND_DEVELOPMENT,
 }
 _CACHED = (pb.CONSISTENCY_UNSPECIFIED, pb.CONSISTENCY_CACHED)
 _STATUSES = {status: pb.TokenStatus.Value(f"TOKEN_STATUS_{status.value}") for status in TokenStatus}
@@ -48,7 +49,7 @@ def issue_request(message: pb.IssueTokenRequest, *, api_key: str = "") -> IssueR
     return IssueRequest(
         api_key=message.api_key or api_key,
         subject=_subject(message),
-        scope=_scope(message.scope) if message.HasField("scope") else None,
+        scope=scope_request(message.scope) if message.HasField("scope") else None,
         lifetime=_lifetime(message),
         refreshable=message.refreshable,
         audience=tuple(message.audience),
@@ -60,8 +61,13 @@ def issue_request(message: pb.IssueTokenRequest, *, api_key: str = "") -> IssueR
 
 def refresh_request(message: pb.RefreshTokenRequest) -> RefreshRequest:
     """Decode."""
-    changes = tuple(name for name in ("ttl", "user", "scope") if message.HasField(name))
-    return RefreshRequest(message.refresh_token, message.request_id, changes)
+    return RefreshRequest(
+        message.refresh_token,
+        message.request_id,
+        ttl=seconds_of(message.ttl) if message.HasField("ttl") else None,
+        user=_user_subject(message.user) if message.HasField("user") else None,
+        scope=scope_request(message.scope) if message.HasField("scope") else None,
+    )
 
 
 def validate_request(message: pb.ValidateTokenRequest, *, api_key: str = "") -> ValidateRequest:
@@ -127,9 +133,11 @@ def fill_token_info(info: pb.TokenInfo, token: VerifiedToken) -> None:
     info.api_key = token.api_key
     info.kind = _KINDS[claims.kind]
     info.key_id = token.key_id
-    info.algorithm = token.algorithm.value
     info.issuer = claims.issuer
-    info.issued_at.seconds = claims.issued_at
+    if token.algorithm is not None:
+        info.algorithm = token.algorithm.value
+    if claims.issued_at is not None:
+        info.issued_at.seconds = claims.issued_at
     if claims.session_id is not None:
         info.session_id = session_text(claims.session_id)
     if claims.expires_at is not None:
@@ -190,7 +198,8 @@ def _list(values: ListValue) -> list[object]:
     return [_value(value) for value in values.values]
 
 
-def _scope(message: pb.TokenScope) -> ScopeRequest:
+def scope_request(message: pb.TokenScope) -> ScopeRequest:
+    """Decode."""
     return ScopeRequest(tuple(message.call_cids), tuple(message.channel_cids))
 
 
@@ -198,14 +207,21 @@ def _custom(message: pb.User | pb.Guest) -> Mapping[str, object] | None:
     return mapping_of(message.custom) if message.HasField("custom") else None
 
 
+def _user_subject(user: pb.User) -> UserSubject:
+    return UserSubject(user.id, user.role, user.name, user.image, _custom(user))
+
+
+def guest_subject(guest: pb.Guest) -> GuestSubject:
+    """Decode."""
+    return GuestSubject(guest.id_hint, guest.name, guest.image, _custom(guest))
+
+
 def _subject(message: pb.IssueTokenRequest) -> Subject | None:
     match message.WhichOneof("subject"):
         case "user":
-            user = message.user
-            return UserSubject(user.id, user.role, user.name, user.image, _custom(user))
+            return _user_subject(message.user)
         case "guest":
-            guest = message.guest
-            return GuestSubject(guest.id_hint, guest.name, guest.image, _custom(guest))
+            return guest_subject(message.guest)
         case "anonymous":
             return AnonymousSubject(message.anonymous.role)
     return None

@@ -8,9 +8,10 @@ from datetime import timedelta
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
 from authsvc.accounts.requests import AccountProfile
+from authsvc.apps.admin import AppDescription
 from authsvc.apps.requests import NOT_SERVED, SERVED, Span, Wish, Wishes
 from authsvc.logs import ScopeState
-from authsvc.model import APP_ALGORITHMS, Algorithm, App, AppSettings, Profile, ServiceAccount
+from authsvc.model import APP_ALGORITHMS, Algorithm, AppSettings, Profile, ServiceAccount
 from authsvc.operations import logging
 from authsvc.rpc.convert import set_moment
 from authsvc.v1 import admin_pb2 as pb
@@ -21,11 +22,12 @@ _ENUM_NAMES = {
     "ALGORITHM_EDDSA": Algorithm.EDDSA.value,
     "ALGORITHM_RS256": Algorithm.RS256.value,
     "PROFILE_CLASSIC": Profile.CLASSIC.value,
-    "PROFILE_AT_JWT": "at+jwt",
+    "PROFILE_AT_JWT": Profile.AT_JWT.value,
 }
 _ENUM_NUMBERS: Mapping[object, int] = {
     **{name: pb.Algorithm.Value(f"ALGORITHM_{name.value.upper()}") for name in APP_ALGORITHMS},
     Profile.CLASSIC: pb.PROFILE_CLASSIC,
+    Profile.AT_JWT: pb.PROFILE_AT_JWT,
 }
 
 
@@ -47,9 +49,18 @@ def wishes_of(message: pb.AppSettings) -> Wishes:
     return {name: _wish(message, name) for name in (*SERVED, *NOT_SERVED)}
 
 
-def app_message(app: App) -> pb.App:
+def app_message(description: AppDescription) -> pb.App:
     """Encode."""
-    message = pb.App(api_key=app.api_key, settings=_settings(app.settings), etag=etag_of(app.version))
+    app = description.app
+    message = pb.App(
+        api_key=app.api_key,
+        settings=_settings(app.settings),
+        etag=etag_of(app.version),
+        imported_secret=description.imported_secret,
+        weak_secret=description.weak_secret,
+        ever_non_expiring=app.ever_non_expiring,
+    )
+    message.longest_ttl_ever.FromTimedelta(app.longest_ttl_ever)
     set_moment(message.created_at, app.created_at)
     set_moment(message.updated_at, app.updated_at)
     return message

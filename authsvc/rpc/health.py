@@ -9,11 +9,12 @@ from functools import partial
 
 from grpc_health.v1 import health_pb2 as pb
 
-from authsvc.errors import NotFound, Reason
+from authsvc.errors import NotFound, Reason, Unavailable
 from authsvc.rpc.access import HEALTH_CHECK, HEALTH_WATCH, AccessRule
 from authsvc.rpc.call import Call
 from authsvc.rpc.methods import Form, Method, Send
 from authsvc.rpc.patience import Patience
+from authsvc.rpc.status import status_of
 
 LARGEST_REQUEST = 1_024
 SENDING_THREADS = 8
@@ -30,6 +31,7 @@ class Health:
         self._lock = threading.Lock()
         self._serving = False
         self._final = False
+        self._closed = False
         self._watchers: set[_Watcher] = set()
         # A send lasts until the watcher's connection takes it, which a hostile one never does: so neither the thread
         # of a call nor the one that finds a change sends anything itself.
@@ -52,9 +54,11 @@ class Health:
             self._final = True
 
     def close(self) -> None:
-        """End the sending threads: nobody watches any more."""
+        """End all watches with DRAINING, so that who watches asks another worker and the server need not wait."""
         with self._lock:
-            self._watchers.clear()
+            self._closed = True
+            for watcher in self._watchers.copy():
+                self._senders.submit(watcher.end)
         self._senders.shutdown()
 
     def check(self, request: pb.HealthCheckRequest, _: Call) -> pb.HealthCheckResponse:
@@ -64,10 +68,12 @@ class Health:
         return self._status()
 
     def watch(self, request: pb.HealthCheckRequest, call: Call, send: Send) -> None:
-        """``Watch``: the status now, then each change."""
+        """``Watch``: the status now, then each change; raises DRAINING when the server is about to end."""
         known = request.service in self._services
         watcher = _Watcher(call, send, self._status if known else _service_unknown, self._patience)
         with self._lock:
+            if self._closed:
+                raise Unavailable(Reason.DRAINING)
             self._watchers.add(watcher)
             self._senders.submit(watcher.tell)
         if not call.context.add_callback(partial(self._watchers.discard, watcher)):
@@ -105,6 +111,16 @@ class _Watcher:
             with self._patience.sending(self._call):
                 self._send(status)
             self._told = status
+
+    def end(self) -> None:
+        """Send the end of the stream."""
+        draining = status_of(Unavailable(Reason.DRAINING))
+        with self._lock:
+            self._call.reason = Reason.DRAINING
+            self._call.context.set_code(draining.code)
+            self._call.context.set_details(draining.details)
+            self._call.context.set_trailing_metadata(draining.trailing_metadata or ())
+            self._send(None)
 
 
 def _service_unknown() -> pb.HealthCheckResponse:

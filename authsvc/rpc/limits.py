@@ -18,6 +18,11 @@ class Limits:
     streams_open: int = 1_000  # of callers nobody knows, together: half stays for principals
     dialogs: int = 16  # streams that hold a thread each
 
+    # Of callers of open methods of ours: rates, and also how many calls may come at once.
+    open_address_minute: int = 10
+    open_app_second: int = 100
+    open_remembered: int = 10_000  # addresses; the one not seen for longest is forgotten
+
     body_seconds: float = 5.0
     # Stalled calls hold a thread each. With the few that may wait for a moment beyond the ration, and the dialogs,
     # they are fewer than the pool has threads: some are always left for calls whose bodies are there.

@@ -14,10 +14,11 @@ from authsvc.accounts.authenticate import Authenticator
 from authsvc.clock import Randomness
 from authsvc.logs import LoggerSystem
 from authsvc.metrics import Metrics
-from authsvc.rpc.access import foreign_rules
+from authsvc.rpc.access import declared_rules, foreign_rules
 from authsvc.rpc.admin_servicer import AdminServicer
 from authsvc.rpc.auth_servicer import AuthServicer
 from authsvc.rpc.explanations import Explanations
+from authsvc.rpc.guest_servicer import GuestServicer
 from authsvc.rpc.health import Health, health_methods
 from authsvc.rpc.interceptors.admission import GlobalAdmission, PrincipalAdmission, StreamAdmission
 from authsvc.rpc.interceptors.body import Body
@@ -25,20 +26,23 @@ from authsvc.rpc.interceptors.credentials import Credentials
 from authsvc.rpc.interceptors.deadline import Deadlines
 from authsvc.rpc.interceptors.errors import Errors
 from authsvc.rpc.interceptors.request_log import RequestLog
+from authsvc.rpc.interceptors.strangers import StrangerLimits
 from authsvc.rpc.limits import Limits
 from authsvc.rpc.methods import Method, by_name, methods_of_service
 from authsvc.rpc.patience import Patience
 from authsvc.rpc.pipeline import Pipeline, Steps
 from authsvc.rpc.reflection import reflection_methods
+from authsvc.rpc.strangers import Strangers
 from authsvc.rpc.tls import TlsFiles
-from authsvc.v1 import admin_pb2, auth_pb2
+from authsvc.v1 import admin_pb2, auth_pb2, guest_pb2
 
 POOL_THREADS = 128
 REFUSAL_THREADS = 4
 
 _AUTH = auth_pb2.DESCRIPTOR.services_by_name["AuthService"]
+_GUEST = guest_pb2.DESCRIPTOR.services_by_name["GuestService"]
 _ADMIN = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
-OUR_SERVICES = (_AUTH.full_name, _ADMIN.full_name)
+OUR_SERVICES = (_AUTH.full_name, _GUEST.full_name, _ADMIN.full_name)
 REFLECTED = (*OUR_SERVICES, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection")
 
 _KIB = 1024
@@ -70,8 +74,10 @@ class Surface:
     """What the server serves, and who it lets in."""
 
     auth: AuthServicer
+    guest: GuestServicer
     admin: AdminServicer
     authenticator: Authenticator
+    strangers: Strangers
     reflection: bool
     reflection_open: bool
 
@@ -127,8 +133,8 @@ class RpcServer:
         self.health.shut_down()
         time.sleep(lame_duck.total_seconds())
         self._admission.drain()
+        self.health.close()  # first: its watches would never end by themselves
         self._server.stop(grace.total_seconds()).wait()
-        self.health.close()
         self.patience.close()
         self._pool.shutdown()
         self._refusals.shutdown()
@@ -147,6 +153,7 @@ class RpcServer:
                 Credentials(surface.authenticator, logs.get_logger("credentials")),  # before any body
                 principals,  # only now it is known whose call it is
                 StreamAdmission(self._limits),
+                StrangerLimits(surface.strangers, open_methods()),  # needs a thread, which must not wait for a body
                 body,  # last: nothing of a body is looked at before all others said yes
             ),
             log=log,
@@ -155,12 +162,19 @@ class RpcServer:
         )
 
 
+def open_methods() -> frozenset[str]:
+    """The methods of ours that anyone may call."""
+    rules = {name: rule for service in (_AUTH, _GUEST, _ADMIN) for name, rule in declared_rules(service).items()}
+    return frozenset(name for name, rule in rules.items() if rule.open)
+
+
 def served_methods(surface: Surface, health: Health) -> Mapping[str, Method]:
     """Every method of the server. Raises ``AccessUndeclared`` or ``MethodMissing``: then it does not start."""
     rules = foreign_rules(reflection_open=surface.reflection_open)
     return by_name(
         (
             *methods_of_service(_AUTH, surface.auth),
+            *methods_of_service(_GUEST, surface.guest),
             *methods_of_service(_ADMIN, surface.admin),
             *health_methods(health, rules),
             *(reflection_methods(REFLECTED, rules) if surface.reflection else ()),

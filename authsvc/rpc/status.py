@@ -32,6 +32,8 @@ STATUS: Mapping[Reason, grpc.StatusCode] = MappingProxyType(
         Reason.APP_SUSPENDED: grpc.StatusCode.PERMISSION_DENIED,
         Reason.GUESTS_DISABLED: grpc.StatusCode.PERMISSION_DENIED,
         Reason.ANONYMOUS_DISABLED: grpc.StatusCode.PERMISSION_DENIED,
+        Reason.PUBLIC_GUESTS_DISABLED: grpc.StatusCode.PERMISSION_DENIED,
+        Reason.SCOPE_NOT_PUBLIC: grpc.StatusCode.PERMISSION_DENIED,
         Reason.NEVER_EXPIRES_NOT_ALLOWED: grpc.StatusCode.PERMISSION_DENIED,
         Reason.GRANT_EXCEEDS_OWN: grpc.StatusCode.PERMISSION_DENIED,
         Reason.APP_NOT_FOUND: grpc.StatusCode.NOT_FOUND,

@@ -63,6 +63,11 @@ def hmac_secret(secret: bytes, algorithm: Algorithm) -> bytes:
     """
     if len(secret) < FAMILIES[algorithm].secret_bytes:
         raise KeyRefused(f"a secret of {algorithm} has at least {FAMILIES[algorithm].secret_bytes} bytes")
+    return not_key_text(secret)
+
+
+def not_key_text(secret: bytes) -> bytes:
+    """A secret of any length; raises ``KeyRefused`` for the text of an asymmetric key: everybody may know that one."""
     if is_key_text(secret):
         raise KeyRefused("the secret is the text of an asymmetric key (PEM, DER, SSH or JWK)")
     return secret

@@ -15,13 +15,18 @@ from authsvc.signing.rejected import Rejected
 
 @dataclass(frozen=True, slots=True)
 class RingKey:
-    """A key with its state. ``signing`` is None where only the public half is known."""
+    """A key with its state. ``signing`` is None where only the public half is known.
+
+    ``weak``: an imported secret shorter than its hash (RFC 7518, 3.2 asks for more).
+    """
 
     verification: VerificationKey
     state: KeyState
     public_jwk: str
     retired_at: datetime | None = None
     signing: SigningKey | None = None
+    imported: bool = False
+    weak: bool = False
 
     @property
     def key_id(self) -> KeyId:
@@ -45,6 +50,10 @@ class KeyRing:
             if key.state is KeyState.ACTIVE and key.signing is not None:
                 return key.signing
         raise KeyNotReady
+
+    def imported_key_id(self) -> KeyId | None:
+        """The kid of the key that others mint with too; None where there is none."""
+        return next((key.key_id for key in self.keys.values() if key.imported), None)
 
     def verification_key(self, key_id: str, *, now: datetime, retired_for: timedelta | None) -> VerificationKey:
         """The key that tokens with this kid are verified by.

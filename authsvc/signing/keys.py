@@ -78,6 +78,11 @@ def generate(algorithm: Algorithm, randomness: Randomness) -> NewKey:
     return NewKey(thumbprint(jwk), algorithm, secret, write_object(jwk).decode("ascii"))
 
 
+def imported(secret: bytes, randomness: Randomness) -> NewKey:
+    """An HS256 key from a secret that others made and hold too."""
+    return NewKey(KeyId(base64url.encode(randomness(16))), Algorithm.HS256, secret, "")
+
+
 def signing_key(key_id: KeyId, algorithm: Algorithm, secret: bytes) -> SigningKey:
     """The key whose secret part was made by ``generate``; raises ``ValueError`` when it is not one."""
     if FAMILIES[algorithm].key_type == "oct":

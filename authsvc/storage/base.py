@@ -184,6 +184,7 @@ class Store(Protocol):
         *,
         request_id_hash: bytes,
         idle_ttl: timedelta,
+        changed: Session | None = None,
         deadline: Deadline | None = None,
     ) -> Session | None:
         """Turn the session from ``generation`` to ``generation + 1`` in one conditional statement.
@@ -193,6 +194,7 @@ class Store(Protocol):
         same generation at the same time, exactly one must get a session back. Sets ``rotated_at`` to the store's
         clock (never before the old value), ``request_id_hash``, and ``idle_expires_at`` to ``rotated_at + idle_ttl``
         but not past ``absolute_expires_at``. A moment of expiry has passed when it is not after the store's clock.
+        With ``changed``, the session as it was read but for its user's data and its scope, the turn keeps those too.
         """
 
     def revoke_session(

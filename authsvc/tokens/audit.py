@@ -33,6 +33,18 @@ class TokenAudit:
             reason="APP_NOT_ALLOWED",
         )
 
+    def opened_by_a_service(self, principal: Principal, session: Session) -> None:
+        """Somebody without a credential presented a refresh token that was given to a service."""
+        self._log.warn(
+            "refresh token of a service presented without a credential",
+            principal=principal.account_id,
+            address=principal.address,
+            app=session.api_key,
+            session_id=session_text(session.id),
+            outcome="refused",
+            reason="REFRESH_TOKEN_INVALID",
+        )
+
     def ahead_of_the_store(self, principal: Principal, session: Session, generation: int) -> None:
         """A token of ours names a generation that the store never gave out: somebody has to look at the store."""
         self._log.error(
@@ -47,9 +59,11 @@ class TokenAudit:
 
     def _line(self, message: str, principal: Principal, token: VerifiedToken, request_id: str, *, outcome: str) -> None:
         session_id = token.claims.session_id
+        whence = {"address": principal.address} if principal.public else {}
         self._log.info(
             message,
             principal=principal.account_id,
+            **whence,
             app=token.api_key,
             user_id=token.claims.user.id,
             session_id=session_text(session_id) if session_id is not None else "",

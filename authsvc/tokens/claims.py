@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from authsvc.errors import Faults, Reason
-from authsvc.model import session_text
+from authsvc.model import ApiKey, Profile, session_text
 from authsvc.signing.strict_json import MAX_MEMBERS, write_object
-from authsvc.verify.claims import AccessClaims
+from authsvc.verify.claims import AccessClaims, subject_of
 
 
-def payload_of(claims: AccessClaims) -> bytes:
-    """The ``classic`` payload: ASCII, keys sorted, only what is set (RFC 7519, section 4).
+def payload_of(claims: AccessClaims, *, profile: Profile, api_key: ApiKey) -> bytes:
+    """The payload in that profile: ASCII, keys sorted, only what is set (RFC 7519, 4; RFC 9068, 2.2).
 
     Raises ``InvalidRequest`` when there are more claims than a verifier of ours accepts.
     """
@@ -17,7 +17,7 @@ def payload_of(claims: AccessClaims) -> bytes:
     members: dict[str, object] = {
         **claims.custom_claims,
         "iss": claims.issuer,
-        "sub": f"user/{user.id}",
+        "sub": subject_of(user.id, profile),
         "user_id": user.id,
         "iat": claims.issued_at,
         "jti": claims.token_id,
@@ -31,6 +31,7 @@ def payload_of(claims: AccessClaims) -> bytes:
         "call_cids": scope.call_cids or None,
         "channel_cids": scope.channel_cids or None,
         "aud": claims.audience[0] if len(claims.audience) == 1 else claims.audience or None,
+        "client_id": api_key if profile is Profile.AT_JWT else None,
         "sid": session_text(claims.session_id) if claims.session_id is not None else None,
     }
     members.update((name, value) for name, value in optional.items() if value is not None)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from authsvc.clock import Clock, Randomness
 from authsvc.errors import Faults, Reason
-from authsvc.model import Kind, Session, SessionId, TokenScope, User
+from authsvc.model import Kind, Profile, Session, SessionId, TokenScope, User
 from authsvc.signing.jws import MAX_MINTED_BYTES, sign_compact
 from authsvc.signing.keys import SigningKey
 from authsvc.tokens.claims import payload_of
@@ -78,18 +78,20 @@ class Mint:
             expires_at=grant.expires_at,
             not_before=None,
             session_id=grant.session_id,
-            audience=grant.audience,
+            audience=grant.audience or _default_audience(trust),
             scope=grant.scope,
             custom_claims=grant.custom_claims,
         )
-        text = self._sign(key, typ=TYP[trust.app.settings.profile], payload=payload_of(claims))
+        profile = trust.app.settings.profile
+        payload = payload_of(claims, profile=profile, api_key=trust.app.api_key)
+        text = self._sign(key, typ=TYP[profile], payload=payload)
         if len(text) > MAX_MINTED_BYTES:
             _refuse_size(len(text))
         return MintedToken(text, VerifiedToken(trust.app.api_key, key.key_id, key.algorithm, claims))
 
-    def mint_for_session(self, trust: AppTrust, session: Session) -> MintedToken:
-        """Sign a fresh access token of a session, within what the app allows today."""
-        ttl = min(session.access_ttl, trust.app.settings.max_ttl)
+    def mint_for_session(self, trust: AppTrust, session: Session, *, ttl: timedelta | None = None) -> MintedToken:
+        """Sign a fresh access token of a session, within what the app allows today; ``ttl`` as the session has it."""
+        ttl = min(ttl or session.access_ttl, trust.app.settings.max_ttl)
         return self.mint(
             trust,
             Grant(
@@ -107,6 +109,11 @@ class Mint:
 def seconds_after(now: datetime, ttl: timedelta) -> int:
     """The ``exp`` of a token that lives for ``ttl`` from now."""
     return int(now.timestamp()) + int(ttl.total_seconds())
+
+
+def _default_audience(trust: AppTrust) -> tuple[str, ...]:
+    """RFC 9068, 2.2: an audience is always stated; where nobody named one it is the app itself."""
+    return (trust.app.api_key,) if trust.app.settings.profile is Profile.AT_JWT else ()
 
 
 def _refuse_size(size: int) -> None:

@@ -85,5 +85,5 @@ def _new_session(
         revoked_at=None,
         revoke_reason="",
         caller=principal.account_id,
-        opened_public=False,
+        opened_public=principal.public,
     )

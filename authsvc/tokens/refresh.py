@@ -12,11 +12,12 @@ from authsvc.errors import CallerForbidden, Faults, Reason, RefreshRefused
 from authsvc.model import AuditEvent, Principal, Session, session_text
 from authsvc.storage.base import SessionState, Store
 from authsvc.tokens.audit import TokenAudit
+from authsvc.tokens.changes import access_ttl, changed_session
 from authsvc.tokens.mint import Mint, MintedToken
 from authsvc.tokens.opening import request_id_hash
 from authsvc.tokens.refresh_token import RefreshTicket, RefreshTokens
 from authsvc.tokens.requests import RefreshRequest
-from authsvc.tokens.rules import NOT_IN_THIS_VERSION, check_request_id
+from authsvc.tokens.rules import check_request_id
 from authsvc.tokens.sessions import Fate, Presented, judge
 from authsvc.tokens.subjects import allow_kind
 from authsvc.trust.view import AppTrust, TrustView
@@ -30,6 +31,14 @@ class RefreshedToken:
     refresh_token: str = field(repr=False)
     refresh_expires_at: datetime
     rotated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSession:
+    """The session of a refresh token that is ours, and the generation that was presented."""
+
+    state: SessionState
+    generation: int
 
 
 class Outcome(StrEnum):
@@ -72,14 +81,24 @@ class Refresh:
         Raises ``InvalidRequest``, ``CallerForbidden``, ``RefreshRefused`` and what the store raises. A reuse is
         committed before REFRESH_TOKEN_REUSED is raised.
         """
+        return self.go_on(principal, request, self.find(request, deadline=deadline), deadline=deadline)
+
+    def find(self, request: RefreshRequest, *, deadline: Deadline | None = None) -> FoundSession:
+        """The session that a request is about; whether the caller may go on with it is not judged yet."""
         _check(request)
         ticket = self._refresh_tokens.read(request.refresh_token)
         if ticket.epoch < self._store.epoch:
             raise RefreshRefused(Reason.SESSION_REVOKED, detail="the store was restored since")
         state = self._found(self._store.session_state(ticket.session_id, deadline=deadline))
-        trust = self._allowed(principal, state.session)
-        presented = Presented(ticket.generation, request_id_hash(request.request_id))
-        refreshed = self._settle(principal, trust, state, presented, deadline)
+        return FoundSession(state, ticket.generation)
+
+    def go_on(
+        self, principal: Principal, request: RefreshRequest, found: FoundSession, *, deadline: Deadline | None = None
+    ) -> RefreshedToken:
+        """Rotate or replay the session that ``find`` found for this request."""
+        trust = self._allowed(principal, found.state.session)
+        presented = Presented(found.generation, request_id_hash(request.request_id))
+        refreshed = self._settle(principal, trust, found.state, presented, request, deadline)
         self._audit.refreshed(principal, refreshed.minted.token, request.request_id, rotated=refreshed.rotated)
         return refreshed
 
@@ -89,6 +108,7 @@ class Refresh:
         trust: AppTrust,
         state: SessionState,
         presented: Presented,
+        request: RefreshRequest,
         deadline: Deadline | None,
     ) -> RefreshedToken:
         """Decide, act, and decide again when another call was faster: a lost race is never shown."""
@@ -99,15 +119,18 @@ class Refresh:
             if fate is Fate.AHEAD:
                 self._audit.ahead_of_the_store(principal, state.session, presented.generation)
                 raise RefreshRefused(Reason.REFRESH_TOKEN_INVALID, detail="generation ahead of the store")
-            # Minted before the turn: what cannot be minted turns nothing.
-            minted = self._mint.mint_for_session(trust, state.session)
+            # Judged and minted before the turn: what cannot be changed or minted turns nothing.
+            changed = changed_session(request, state.session)
             if fate is Fate.REPLAY:
+                minted = self._mint.mint_for_session(trust, state.session, ttl=access_ttl(request, state.session))
                 return self._answer(minted, state.session, rotated=False)
+            minted = self._mint.mint_for_session(trust, changed, ttl=access_ttl(request, changed))
             turned = self._store.turn_session(
                 state.session.id,
                 presented.generation,
                 request_id_hash=presented.request_id_hash,
                 idle_ttl=trust.app.settings.session_idle_ttl,
+                changed=None if changed == state.session else changed,
                 deadline=deadline,
             )
             if turned is not None:
@@ -157,6 +180,4 @@ def _check(request: RefreshRequest) -> None:
     check_request_id(request.request_id, faults)
     if not request.refresh_token:
         faults.add("refresh_token", "must be set")
-    for name in request.changes:
-        faults.add(name, NOT_IN_THIS_VERSION)
     faults.refuse_any()

@@ -93,11 +93,13 @@ class IssueRequest:
 
 @dataclass(frozen=True, slots=True)
 class RefreshRequest:
-    """A wish to go on. ``changes`` names the fields present that this version does not take yet."""
+    """A wish to go on, with changes where they are not None. ``user.id`` is empty or the session's."""
 
     refresh_token: str
     request_id: str = ""
-    changes: tuple[str, ...] = ()
+    ttl: Seconds | None = None
+    user: UserSubject | None = None
+    scope: ScopeRequest | None = None
 
 
 class ValidateRequest(NamedTuple):

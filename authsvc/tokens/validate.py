@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from authsvc.errors import Faults
-from authsvc.model import Principal
+from authsvc.model import Kind, Principal
+from authsvc.tokens.development import DevelopmentNotice
 from authsvc.tokens.requests import ValidateRequest
 from authsvc.tokens.rules import NOT_IN_THIS_VERSION, check_cid
 from authsvc.trust.access import app_for
@@ -17,9 +18,10 @@ from authsvc.verify.verifier import Verifier
 class Validate:
     """The use case behind ``AuthService.ValidateToken``."""
 
-    def __init__(self, view: TrustView, verifier: Verifier) -> None:
+    def __init__(self, view: TrustView, verifier: Verifier, notice: DevelopmentNotice) -> None:
         self._view = view
         self._verifier = verifier
+        self._notice = notice
 
     def validate(self, principal: Principal, request: ValidateRequest) -> Verdict:
         """The verdict on a token; a bad token is an answer.
@@ -38,7 +40,10 @@ class Validate:
                 caller_audiences=principal.audiences,
             )
         trust = app_for(self._view, principal, request.api_key)
-        return self._verifier.verify(request.token, api_key=trust.app.api_key, questions=questions)
+        verdict = self._verifier.verify(request.token, api_key=trust.app.api_key, questions=questions)
+        if verdict.token is not None and verdict.active and verdict.token.claims.kind is Kind.DEVELOPMENT:
+            self._notice.accepted(trust.app.api_key)
+        return verdict
 
 
 def _check(request: ValidateRequest) -> None:

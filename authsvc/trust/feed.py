@@ -15,6 +15,7 @@ from authsvc.model import (
     TokenRevoked,
     Watermark,
 )
+from authsvc.signing.algorithms import FAMILIES
 from authsvc.signing.keyring import RingKey
 from authsvc.signing.keys import signing_key, verification_key
 from authsvc.signing.sealing import Place, Sealer
@@ -85,4 +86,6 @@ class Feed:
             public_jwk=record.public_jwk,
             retired_at=record.retired_at,
             signing=key,
+            imported=record.imported,
+            weak=len(secret) < FAMILIES[record.algorithm].secret_bytes,
         )

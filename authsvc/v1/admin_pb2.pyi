@@ -65,8 +65,8 @@ class _ProfileEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Profile.Value
     PROFILE_CLASSIC: _Profile.ValueType  # 1
     """`typ` is `JWT`, the user stands in `user_id` and, as `user/<id>`, in `sub`."""
     PROFILE_AT_JWT: _Profile.ValueType  # 2
-    """`typ` is `at+jwt` (RFC 9068), with `aud` and `client_id` always present. Refused with
-    INVALID_ARGUMENT by this version.
+    """`typ` is `at+jwt` (RFC 9068), with `aud` and `client_id` always present; `sub` is
+    the id itself.
     """
 
 class Profile(_Profile, metaclass=_ProfileEnumTypeWrapper):
@@ -77,8 +77,8 @@ PROFILE_UNSPECIFIED: Profile.ValueType  # 0
 PROFILE_CLASSIC: Profile.ValueType  # 1
 """`typ` is `JWT`, the user stands in `user_id` and, as `user/<id>`, in `sub`."""
 PROFILE_AT_JWT: Profile.ValueType  # 2
-"""`typ` is `at+jwt` (RFC 9068), with `aud` and `client_id` always present. Refused with
-INVALID_ARGUMENT by this version.
+"""`typ` is `at+jwt` (RFC 9068), with `aud` and `client_id` always present; `sub` is
+the id itself.
 """
 Global___Profile: _TypeAlias = Profile  # noqa: Y015
 
@@ -93,11 +93,24 @@ class App(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    IMPORTED_SECRET_FIELD_NUMBER: _builtins.int
+    WEAK_SECRET_FIELD_NUMBER: _builtins.int
+    EVER_NON_EXPIRING_FIELD_NUMBER: _builtins.int
+    LONGEST_TTL_EVER_FIELD_NUMBER: _builtins.int
     api_key: _builtins.str
     """Names the app; never changes and is never used again."""
     etag: _builtins.str
     """Names this state of the app; it changes with each update. Send it back to update only what was
     read.
+    """
+    imported_secret: _builtins.bool
+    """Whether the app signs with a secret that was imported, which others hold too."""
+    weak_secret: _builtins.bool
+    """Whether that secret is shorter than HS256 asks for (32 bytes)."""
+    ever_non_expiring: _builtins.bool
+    """Whether tokens without expiry may exist, because the app allowed them, or unmanaged tokens, at
+    any time. It never becomes false again, and it costs: a retired key verifies for ever, until it
+    is revoked, and what was revoked is remembered for ever.
     """
     @_builtins.property
     def settings(self) -> Global___AppSettings:
@@ -111,6 +124,12 @@ class App(_message.Message):
     def updated_at(self) -> _timestamp_pb2.Timestamp:
         """When the app was last changed."""
 
+    @_builtins.property
+    def longest_ttl_ever(self) -> _duration_pb2.Duration:
+        """The longest `max_ttl` the app ever had: how long a retired key verifies and a revocation is
+        remembered. It never shrinks.
+        """
+
     def __init__(
         self,
         *,
@@ -119,10 +138,14 @@ class App(_message.Message):
         etag: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        imported_secret: _builtins.bool = ...,
+        weak_secret: _builtins.bool = ...,
+        ever_non_expiring: _builtins.bool = ...,
+        longest_ttl_ever: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "settings", b"settings", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "longest_ttl_ever", b"longest_ttl_ever", "settings", b"settings", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "created_at", b"created_at", "etag", b"etag", "settings", b"settings", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "created_at", b"created_at", "etag", b"etag", "ever_non_expiring", b"ever_non_expiring", "imported_secret", b"imported_secret", "longest_ttl_ever", b"longest_ttl_ever", "settings", b"settings", "updated_at", b"updated_at", "weak_secret", b"weak_secret"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -175,24 +198,24 @@ class AppSettings(_message.Message):
     verify for ever.
     """
     allow_development_tokens: _builtins.bool
-    """Accept development tokens, which anyone can make, where the server allows them too. True:
-    Refused with INVALID_ARGUMENT by this version.
+    """Accept development tokens, which anyone can make and nobody has signed, where the server's own
+    setting allows them too. Every minute of their use is logged as a warning. Never in production.
     """
     guests_enabled: _builtins.bool
     """Tokens may be issued for guests."""
     anonymous_enabled: _builtins.bool
     """Tokens may be issued for anonymous visitors."""
     public_guests: _builtins.bool
-    """Front ends without a service credential may get guest tokens. True: Refused with
-    INVALID_ARGUMENT by this version.
+    """Front ends without a service credential may get guest tokens by GuestService, where
+    `guests_enabled` is true too.
     """
     anonymous_role: _builtins.str
     """The role of anonymous visitors whose request names none. Empty: `viewer`."""
     allow_unscoped_anonymous: _builtins.bool
     """Anonymous tokens may be issued without a scope."""
     accept_unmanaged_tokens: _builtins.bool
-    """Accept tokens that others minted with the app's imported secret. True: Refused with
-    INVALID_ARGUMENT by this version.
+    """Accept tokens that the holders of the app's imported secret minted: HS256 without a kid. True
+    only for an app made with `secret`; it sets `ever_non_expiring`, as they may mint for ever.
     """
     suspended: _builtins.bool
     """Nothing is issued or refreshed for the app and its tokens are not active. SuspendApp and
@@ -249,7 +272,9 @@ class AppSettings(_message.Message):
     @_builtins.property
     def public_anonymous_cids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Patterns of the calls and channels for which front ends without a service credential may get
-        anonymous tokens. Empty: none. Others: Refused with INVALID_ARGUMENT by this version.
+        anonymous tokens by GuestService, where `anonymous_enabled` is true too. Each is `<type>:<id>`
+        as in TokenScope, the id being whole, `*` for every id of that type, or a beginning followed by
+        `*`: `livestream:*`, `livestream:public-*`. At most 50, none twice. Empty: none.
         """
 
     @_builtins.property
@@ -306,8 +331,15 @@ class CreateAppRequest(_message.Message):
 
     API_KEY_FIELD_NUMBER: _builtins.int
     SETTINGS_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
     api_key: _builtins.str
     """Names the app. Empty: one is made."""
+    secret: _builtins.bytes
+    """An existing HMAC secret, of at most 1024 bytes, that others hold too: the app signs with it by
+    HS256, and with `accept_unmanaged_tokens` accepts what they mint. Shorter than 32 bytes it is
+    accepted and shown as weak. The text of a PEM, DER, SSH or JWK key is refused. Empty: a key is
+    made.
+    """
     @_builtins.property
     def settings(self) -> Global___AppSettings:
         """The policy of the app. Absent: all defaults."""
@@ -317,10 +349,11 @@ class CreateAppRequest(_message.Message):
         *,
         api_key: _builtins.str = ...,
         settings: Global___AppSettings | None = ...,
+        secret: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["settings", b"settings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "settings", b"settings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "secret", b"secret", "settings", b"settings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

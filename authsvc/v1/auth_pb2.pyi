@@ -605,20 +605,19 @@ class RefreshTokenRequest(_message.Message):
     """
     @_builtins.property
     def ttl(self) -> _duration_pb2.Duration:
-        """A shorter life for the new access token. Unset: the session's. Refused with INVALID_ARGUMENT by
-        this version.
-        """
+        """A shorter life for this one access token, at most that of the session's tokens. Unset: theirs."""
 
     @_builtins.property
     def user(self) -> Global___User:
-        """New role, name, image and custom data of the session's user; `id` empty or unchanged. Unset:
-        the user stays as it is. Refused with INVALID_ARGUMENT by this version.
+        """New role, name, image and custom data of the session's user, in the place of all four; `id`
+        empty or unchanged. They last: later tokens of the session have them too. A guest's role stays.
+        A replay answers with what the session holds. Unset: the user stays as it is.
         """
 
     @_builtins.property
     def scope(self) -> Global___TokenScope:
-        """Narrower limits: a part of the session's scope. Unset: the session's. Refused with
-        INVALID_ARGUMENT by this version.
+        """Narrower limits: a part of the session's scope (of a session without limits, any). They last.
+        Unset: the session's.
         """
 
     def __init__(

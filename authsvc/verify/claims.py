@@ -1,4 +1,8 @@
-"""The claims of an access token: their names, their types, and the strict way from bytes to ``AccessClaims``."""
+"""The claims of an access token: their names, their types, and the strict way from bytes to ``AccessClaims``.
+
+Three shapes: ours in the ``classic`` profile, ours as RFC 9068 has it, and unmanaged tokens, which the holder of an
+imported secret mints without us.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,14 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from authsvc.model import Kind, Profile, Revision, SessionId, TokenId, TokenScope, TokenStatus, User, UserId
+from authsvc.model import ApiKey, Kind, Profile, Revision, SessionId, TokenId, TokenScope, TokenStatus, User, UserId
 from authsvc.signing import base64url
 from authsvc.signing.rejected import Rejected
 from authsvc.signing.strict_json import JsonObject, read_object
 from authsvc.verify.identifiers import ANONYMOUS_ID, GUEST_PREFIX, MAX_CIDS, is_cid, is_role, is_user_id
 
-TYP = {Profile.CLASSIC: "JWT"}
+TYP = {Profile.CLASSIC: "JWT", Profile.AT_JWT: "at+jwt"}
+PROFILE_OF_TYP = {typ: profile for profile, typ in TYP.items()}
 MAX_SECONDS = 2**53  # the largest whole number every JSON reader keeps (RFC 8259, section 6)
 
 # RFC 7519 section 4.1, then ours.
@@ -26,20 +31,25 @@ _JTI_BYTES = 20
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """What a token says, every type checked. Times are whole seconds since 1970 UTC."""
+    """What a token says, every type checked. Times are whole seconds since 1970 UTC.
+
+    Tokens of ours always have an issuer, ``token_id``, ``token_revision`` and ``issued_at``; unmanaged and development
+    tokens may lack them (empty text, None).
+    """
 
     issuer: str
     kind: Kind
     user: User
     token_id: TokenId
-    token_revision: Revision
-    issued_at: int
+    token_revision: Revision | None
+    issued_at: int | None
     expires_at: int | None
     not_before: int | None
     session_id: SessionId | None
     audience: tuple[str, ...]
     scope: TokenScope
     custom_claims: Mapping[str, object]
+    managed: bool = True
 
 
 def kind_of(user_id: str) -> Kind:
@@ -52,6 +62,11 @@ def kind_of(user_id: str) -> Kind:
 def token_id_of(revision: Revision, random_bytes: bytes) -> TokenId:
     """The ``jti``: the revision its issuer had seen, then 12 random bytes; revocation orders by it, not by a clock."""
     return TokenId(base64url.encode(revision.to_bytes(8, "big") + random_bytes))
+
+
+def subject_of(user_id: str, profile: Profile) -> str:
+    """The ``sub`` of a user in a profile."""
+    return f"user/{user_id}" if profile is Profile.CLASSIC else user_id
 
 
 def read_members(payload: bytes) -> JsonObject:
@@ -70,16 +85,27 @@ def issuer_of(members: JsonObject) -> str:
     return issuer
 
 
-def parse_claims(members: JsonObject) -> AccessClaims:
-    """Read the claims of the ``classic`` profile.
+def parse_claims(members: JsonObject, *, profile: Profile, api_key: ApiKey) -> AccessClaims:
+    """Read the claims of a token of ours in that profile.
 
     Raises ``Rejected``: WRONG_TYPE for a server token, CLAIM_INVALID for a claim that is missing, of a wrong type or
     out of range.
     """
-    if "server" in members:
-        raise Rejected(TokenStatus.WRONG_TYPE, "a server token")
+    _refuse_server(members)
     try:
-        return _claims(members)
+        return _managed(members, profile, api_key)
+    except _Invalid as fault:
+        raise Rejected(TokenStatus.CLAIM_INVALID, str(fault)) from None
+
+
+def parse_unmanaged(members: JsonObject) -> AccessClaims:
+    """Read what others mint with an imported secret: ``user_id`` required, any ``iss``, times optional.
+
+    What is not known here becomes a custom claim. Raises ``Rejected`` as ``parse_claims`` does.
+    """
+    _refuse_server(members)
+    try:
+        return _unmanaged(members)
     except _Invalid as fault:
         raise Rejected(TokenStatus.CLAIM_INVALID, str(fault)) from None
 
@@ -88,15 +114,22 @@ class _Invalid(ValueError):
     pass
 
 
-def _claims(members: JsonObject) -> AccessClaims:
-    custom_claims = {name: value for name, value in members.items() if name not in CLAIM_NAMES}
+def _refuse_server(members: JsonObject) -> None:
+    if "server" in members:
+        raise Rejected(TokenStatus.WRONG_TYPE, "a server token")
+
+
+def _managed(members: JsonObject, profile: Profile, api_key: ApiKey) -> AccessClaims:
+    _check_client(members, profile, api_key)
+    known = CLAIM_NAMES if profile is Profile.CLASSIC else CLAIM_NAMES | {"client_id"}
+    custom_claims = {name: value for name, value in members.items() if name not in known}
     if not RESERVED_NAMES.isdisjoint(custom_claims):
         raise _Invalid("a reserved name")
     user = _user(members)
-    token_id = _text(members, "jti")
-    issued_at, expires_at = _seconds(members, "iat"), _optional_seconds(members, "exp")
-    if expires_at is not None and expires_at <= issued_at:
-        raise _Invalid("exp")
+    if _text(members, "sub") != subject_of(user.id, profile):
+        raise _Invalid("sub")
+    token_id, issued_at, expires_at = _text(members, "jti"), _seconds(members, "iat"), _optional_seconds(members, "exp")
+    _check_order(issued_at, expires_at)
     return AccessClaims(
         issuer=issuer_of(members),
         kind=kind_of(user.id),
@@ -113,12 +146,45 @@ def _claims(members: JsonObject) -> AccessClaims:
     )
 
 
+def _unmanaged(members: JsonObject) -> AccessClaims:
+    user = _user(members)
+    if "sub" in members and members["sub"] != subject_of(user.id, Profile.CLASSIC):
+        raise _Invalid("sub")
+    issued_at, expires_at = _optional_seconds(members, "iat"), _optional_seconds(members, "exp")
+    _check_order(issued_at, expires_at)
+    known = CLAIM_NAMES - {"jti", "sid"}  # theirs are not ours, and no look-up of ours may meet them
+    return AccessClaims(
+        issuer=_text(members, "iss", ""),
+        kind=kind_of(user.id),
+        user=user,
+        token_id=TokenId(""),
+        token_revision=None,
+        issued_at=issued_at,
+        expires_at=expires_at,
+        not_before=_optional_seconds(members, "nbf"),
+        session_id=None,
+        audience=_audience(members),
+        scope=TokenScope(_cids(members, "call_cids"), _cids(members, "channel_cids")),
+        custom_claims={name: value for name, value in members.items() if name not in known},
+        managed=False,
+    )
+
+
+def _check_client(members: JsonObject, profile: Profile, api_key: ApiKey) -> None:
+    """RFC 9068, section 2.2: the client and an audience are always stated."""
+    if profile is Profile.AT_JWT and (members.get("client_id") != api_key or "aud" not in members):
+        raise _Invalid("client_id or aud")
+
+
+def _check_order(issued_at: int | None, expires_at: int | None) -> None:
+    if issued_at is not None and expires_at is not None and expires_at <= issued_at:
+        raise _Invalid("exp")
+
+
 def _user(members: JsonObject) -> User:
     user_id, role, custom = _text(members, "user_id"), _text(members, "role", ""), members.get("custom")
     if user_id != ANONYMOUS_ID and not is_user_id(user_id):
         raise _Invalid("user_id")
-    if _text(members, "sub") != f"user/{user_id}":
-        raise _Invalid("sub")
     if "role" in members and not is_role(role):
         raise _Invalid("role")
     if "custom" in members and not isinstance(custom, dict):

@@ -19,5 +19,5 @@ def check_time(claims: AccessClaims, *, now: datetime, skew: timedelta) -> None:
         raise Rejected(TokenStatus.EXPIRED)
     if claims.not_before is not None and claims.not_before > seconds + leeway:
         raise Rejected(TokenStatus.NOT_YET_VALID)
-    if claims.issued_at > seconds + leeway:
+    if claims.issued_at is not None and claims.issued_at > seconds + leeway:
         raise Rejected(TokenStatus.ISSUED_IN_FUTURE)

@@ -13,11 +13,14 @@ from authsvc.verify.claims import AccessClaims
 
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
-    """Claims whose signature was verified, with the key that did it. Only the verifier makes one."""
+    """Claims whose signature was verified, with the key that did it. Only the verifier makes one.
+
+    An accepted development token has neither: an empty ``key_id`` and no algorithm.
+    """
 
     api_key: ApiKey
     key_id: KeyId
-    algorithm: Algorithm
+    algorithm: Algorithm | None
     claims: AccessClaims
 
 

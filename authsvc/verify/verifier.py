@@ -5,29 +5,48 @@ from __future__ import annotations
 from datetime import datetime
 
 from authsvc.clock import Clock
-from authsvc.model import ApiKey, KeyId, TokenStatus
-from authsvc.signing.jws import MAX_PARSED_BYTES, parse_compact, verify_signature
+from authsvc.model import ApiKey, KeyId, Profile, TokenStatus
+from authsvc.signing.jws import MAX_PARSED_BYTES, CompactToken, parse_compact, verify_signature
 from authsvc.signing.rejected import Rejected
 from authsvc.trust.view import AppTrust, TrustView
-from authsvc.verify.claims import TYP, AccessClaims, issuer_of, parse_claims, read_members
+from authsvc.verify.claims import (
+    PROFILE_OF_TYP,
+    TYP,
+    AccessClaims,
+    issuer_of,
+    parse_claims,
+    parse_unmanaged,
+    read_members,
+)
+from authsvc.verify.development import SUFFIX, read_development_token
 from authsvc.verify.moments import check_time
 from authsvc.verify.questions import Questions, check_audience, check_role, check_scope
 from authsvc.verify.revocation import check_revocation
 from authsvc.verify.signatures import VerifiedSignatures
 from authsvc.verify.verdict import Verdict, VerifiedToken
 
-DEVELOPMENT_SUFFIX = ".devtoken"
 OTHER_KINDS = ("art1_", "ask1_")  # a refresh token, a service credential
 
-_ACCEPTED_TYP = frozenset(TYP.values())
+_UNMANAGED_TYP = ("", TYP[Profile.CLASSIC])
 
 
 class Verifier:
-    """Answers about tokens from a trust view. Safe to call from many threads."""
+    """Answers about tokens from a trust view. Safe to call from many threads.
 
-    def __init__(self, view: TrustView, *, clock: Clock, remembered_signatures: int = 65_536) -> None:
+    ``development_tokens``: whether this process accepts them at all; the app must allow them too.
+    """
+
+    def __init__(
+        self,
+        view: TrustView,
+        *,
+        clock: Clock,
+        development_tokens: bool = False,
+        remembered_signatures: int = 65_536,
+    ) -> None:
         self._view = view
         self._clock = clock
+        self._development_tokens = development_tokens
         self.signatures = VerifiedSignatures(remembered_signatures)
 
     def verify(self, text: str, *, api_key: ApiKey, questions: Questions) -> Verdict:
@@ -40,29 +59,35 @@ class Verifier:
             return Verdict(TokenStatus.APP_SUSPENDED)
         now, token = self._clock(), None
         try:
-            token = self._signed(text, trust, now)
+            token = self._accepted(text, trust, now)
             self._judge(token.claims, trust, questions, now)
         except Rejected as rejected:
             return Verdict(rejected.status, token, rejected.detail)
         return Verdict(TokenStatus.ACTIVE, token)
 
-    def _signed(self, text: str, trust: AppTrust, now: datetime) -> VerifiedToken:
-        """The token, its signature verified now or remembered; key state and issuer are looked at each time."""
+    def _accepted(self, text: str, trust: AppTrust, now: datetime) -> VerifiedToken:
+        """The token, its signature verified now or remembered; what can change is looked at each time."""
         if len(text) > MAX_PARSED_BYTES:
             raise Rejected(TokenStatus.MALFORMED, "too long")
+        if text.endswith(SUFFIX):
+            return self._development(text, trust)
         fingerprint = self.signatures.fingerprint(trust.app.api_key, text)
         known = self.signatures.find(fingerprint)
         if known is not None:
-            trust.ring.verification_key(known.key_id, now=now, retired_for=trust.longest_life)
-            _check_issuer(known.claims.issuer, trust, now)
+            _recheck(known, trust, now)
             return known
         token = _verify_signed(text, trust, now)
         self.signatures.keep(fingerprint, token)
         return token
 
+    def _development(self, text: str, trust: AppTrust) -> VerifiedToken:
+        if not (self._development_tokens and trust.app.settings.allow_development_tokens):
+            raise Rejected(TokenStatus.DEVELOPMENT_TOKENS_DISABLED)
+        return VerifiedToken(trust.app.api_key, KeyId(""), None, read_development_token(text))
+
     def _judge(self, claims: AccessClaims, trust: AppTrust, questions: Questions, now: datetime) -> None:
         settings, api_key = trust.app.settings, trust.app.api_key
-        if claims.expires_at is None and not trust.app.ever_non_expiring:
+        if claims.managed and claims.expires_at is None and not trust.app.ever_non_expiring:
             raise Rejected(TokenStatus.CLAIM_INVALID, "exp")
         check_time(claims, now=now, skew=settings.clock_skew)
         check_audience(claims, questions, api_key=api_key)
@@ -72,20 +97,43 @@ class Verifier:
 
 
 def _verify_signed(text: str, trust: AppTrust, now: datetime) -> VerifiedToken:
-    if text.endswith(DEVELOPMENT_SUFFIX):
-        raise Rejected(TokenStatus.DEVELOPMENT_TOKENS_DISABLED)
     if text.startswith(OTHER_KINDS):
         raise Rejected(TokenStatus.WRONG_TYPE, "a refresh token or a service credential")
     compact = parse_compact(text)
-    if compact.header.typ not in _ACCEPTED_TYP:
+    profile = PROFILE_OF_TYP.get(compact.header.typ)
+    if not compact.header.kid and compact.header.typ in _UNMANAGED_TYP:
+        return _verify_unmanaged(compact, trust, now)
+    if profile is None:
         raise Rejected(TokenStatus.WRONG_TYPE, "typ")
     if not compact.header.kid:
         raise Rejected(TokenStatus.KEY_UNKNOWN, "no kid")
     key = trust.ring.verification_key(compact.header.kid, now=now, retired_for=trust.longest_life)
     members = read_members(verify_signature(compact, key))
     _check_issuer(issuer_of(members), trust, now)
-    claims = parse_claims(members)
-    return VerifiedToken(trust.app.api_key, KeyId(compact.header.kid), key.algorithm, claims)
+    claims = parse_claims(members, profile=profile, api_key=trust.app.api_key)
+    return VerifiedToken(trust.app.api_key, key.key_id, key.algorithm, claims)
+
+
+def _verify_unmanaged(compact: CompactToken, trust: AppTrust, now: datetime) -> VerifiedToken:
+    """A token that the holder of the imported secret minted: no kid, any issuer."""
+    key = trust.ring.verification_key(_unmanaged_key_id(trust), now=now, retired_for=trust.longest_life)
+    claims = parse_unmanaged(read_members(verify_signature(compact, key)))
+    return VerifiedToken(trust.app.api_key, key.key_id, key.algorithm, claims)
+
+
+def _recheck(token: VerifiedToken, trust: AppTrust, now: datetime) -> None:
+    """What may have changed since a signature was verified: the key's state, the issuers, the app's switches."""
+    key_id = token.key_id if token.claims.managed else _unmanaged_key_id(trust)
+    trust.ring.verification_key(key_id, now=now, retired_for=trust.longest_life)
+    if token.claims.managed:
+        _check_issuer(token.claims.issuer, trust, now)
+
+
+def _unmanaged_key_id(trust: AppTrust) -> KeyId:
+    key_id = trust.ring.imported_key_id() if trust.app.settings.accept_unmanaged_tokens else None
+    if key_id is None:
+        raise Rejected(TokenStatus.KEY_UNKNOWN, "no kid")
+    return key_id
 
 
 def _check_issuer(issuer: str, trust: AppTrust, now: datetime) -> None:

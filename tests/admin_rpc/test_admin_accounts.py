@@ -146,7 +146,8 @@ def test_no_other_message_has_room_for_a_credential() -> None:
         if field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES)
         and any(word in field.name for word in ("credential", "secret", "digest"))
     }
-    assert found == {
+    # What is imported goes in and never comes out.
+    assert found - {"CreateAppRequest.secret"} == {
         "CreateServiceAccountResponse.credential",
         "CreateServiceAccountResponse.credential_id",
         "RotateCredentialResponse.credential",

@@ -48,13 +48,9 @@ CHOSEN: dict[str, Any] = {
     "suspended": True,
 }
 LATER = [
-    {"allow_development_tokens": True},
-    {"public_guests": True},
-    {"public_anonymous_cids": ["livestream:*"]},
-    {"accept_unmanaged_tokens": True},
+    {"accept_unmanaged_tokens": True},  # of an app without an imported secret
     {"key_rotation_age": timedelta(days=30)},
     {"key_rotation_age": timedelta(0)},
-    {"profile": admin_pb2.PROFILE_AT_JWT},
     {"profile": 99},
     {"algorithm": 99},
 ]
@@ -130,7 +126,7 @@ def test_every_fault_is_named_at_once(scene: Scene) -> None:
                 "max_ttl": timedelta(days=-1),
                 "refresh_grace": timedelta(seconds=61),
                 "anonymous_roles": ["A"],
-                "public_guests": True,
+                "accept_unmanaged_tokens": True,
             },
         )
     )
@@ -140,7 +136,7 @@ def test_every_fault_is_named_at_once(scene: Scene) -> None:
         "settings.max_ttl",
         "settings.refresh_grace",
         "settings.anonymous_roles",
-        "settings.public_guests",
+        "settings.accept_unmanaged_tokens",
     }
 
 

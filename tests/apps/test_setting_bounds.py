@@ -92,7 +92,7 @@ TEXTS: list[tuple[str, list[Wish], list[Wish]]] = [
         [("a",), ("a", "A"), ("ä b",), ("a" * 256,), tuple(map(str, range(20)))],
         [("",), ("a", "a"), ("a" * 257,), tuple(map(str, range(21)))],
     ),
-    ("profile", [Profile.CLASSIC.value], ["at+jwt", "Classic", "number 9"]),
+    ("profile", [Profile.CLASSIC.value, "at+jwt"], ["at-jwt", "Classic", "number 9"]),
 ]
 SERVED_TEXTS = [(name, wish) for name, taken, _ in TEXTS for wish in taken]
 REFUSED_TEXTS = [(name, wish) for name, _, refused in TEXTS for wish in refused]
@@ -177,13 +177,13 @@ def test_every_fault_is_named_once(apps: AppsAdmin, root: Principal, rows: Rows)
     wrong: dict[str, Wish] = {
         "issuer": "not one",
         "algorithm": "none",
-        "profile": "at+jwt",
+        "profile": "at-jwt",
         "max_ttl": Span(0),
         "session_max_ttl": Span(-1),
         "refresh_grace": Span(61),
         "clock_skew": Span(1, 1),
         "anonymous_role": "No",
-        "public_guests": True,
+        "anonymous_roles": ("A",),
     }
     assert sorted(faults_of(partial(apps.create, root, "no key", wishes(**wrong)))) == sorted(
         ["api_key", *(f"settings.{name}" for name in wrong)]

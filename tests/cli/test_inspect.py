@@ -110,7 +110,7 @@ def test_each_kind_is_recognised(text: str, kind: str) -> None:
         (made({"alg": "PS256", "kid": "k", "typ": "JWT"}), "alg is 'PS256': known are ES256"),
         (made({"alg": 7, "kid": "k", "typ": "JWT"}), "alg is a int: known are"),
         (made({"alg": "ES256", "kid": "k"}), "typ is missing"),
-        (made({"alg": "ES256", "kid": "k", "typ": "at+jwt"}), "typ is 'at+jwt'"),
+        (made({"alg": "ES256", "kid": "k", "typ": "AT+JWT"}), "typ is 'AT+JWT'"),
         (made({"alg": "ES256", "typ": "JWT"}, {"sub": "x"}), "kid is missing"),
         (made({**HEADER, "jku": "https://evil", "crit": ["b64"]}), "the header has crit, jku"),
         (made('{"alg":"ES256","alg":"none","kid":"k","typ":"JWT"}'), "the header is not strict JSON: duplicate name"),

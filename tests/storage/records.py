@@ -67,6 +67,7 @@ def a_key(api_key: str = APP, **changes: Any) -> KeyRecord:
         activated_at=START,
         retired_at=None,
         revoked_at=None,
+        imported=False,
         revision=Revision(0),
     )
     return replace(key, **changes)

@@ -17,6 +17,7 @@ from authsvc.config import Settings
 from authsvc.errors import InvalidRequest, Violation
 from authsvc.model import (
     AccountId,
+    Algorithm,
     ApiKey,
     AppSettings,
     AuditEvent,
@@ -30,6 +31,7 @@ from authsvc.signing.sealing import Kek
 from authsvc.storage.base import Store
 from authsvc.tokens.audit import TokenAudit
 from authsvc.tokens.derived_ids import DerivedIds
+from authsvc.tokens.development import DevelopmentNotice
 from authsvc.tokens.issue import Issue, IssuedToken
 from authsvc.tokens.mint import Mint
 from authsvc.tokens.refresh import Refresh, RefreshedToken
@@ -75,13 +77,16 @@ class Service:
     refresh_tokens: RefreshTokens
     ids: DerivedIds
     principal: Principal = field(default_factory=a_principal)
+    development_tokens: bool = True
 
     def __post_init__(self) -> None:
         view, audit = self.domain.view, TokenAudit(self.domain.logs.get_logger("audit"))
         self.mint = Mint(view, clock=self.clock, randomness=system_randomness)
         self.issuing = Issue(view, self.store, self.mint, self.refresh_tokens, self.ids, audit)
         self.refreshing = Refresh(view, self.store, self.mint, self.refresh_tokens, audit)
-        self.validating = Validate(view, Verifier(view, clock=self.clock))
+        verifier = Verifier(view, clock=self.clock, development_tokens=self.development_tokens)
+        notice = DevelopmentNotice(self.domain.logs.get_logger("tokens"), clock=self.clock)
+        self.validating = Validate(view, verifier, notice)
 
     def over(self, store: object) -> Service:
         """The same service, its use cases over another store: one that counts or fails."""
@@ -89,10 +94,12 @@ class Service:
 
     # -- apps -------------------------------------------------------------------------------------
 
-    def app(self, **settings: Any) -> ApiKey:
-        """A new app with those settings."""
+    def app(self, *, secret: bytes = b"", **settings: Any) -> ApiKey:
+        """A new app with those settings, made from a secret where one is given."""
         name = ApiKey(f"app-{uuid.uuid4().hex[:12]}")
-        self.domain.apps.create_as("test", name, AppSettings(**settings))
+        if secret:
+            settings["algorithm"] = Algorithm.HS256
+        self.domain.apps.create_as("test", name, AppSettings(**settings), secret=secret)
         return name
 
     def set(self, app: ApiKey, **settings: Any) -> None:

@@ -210,8 +210,9 @@ def payloads() -> Iterator[Attack]:
 
 def headers() -> Iterator[Attack]:
     """Headers of other kinds of token, and key ids that are no key of the app."""
-    for typ in ("jwt", "Jwt", "JWS", "JWT ", "application/jwt", "at+jwt", "svc+jwt", "dpop+jwt", "secevent+jwt", "JWE"):
+    for typ in ("jwt", "Jwt", "JWS", "JWT ", "application/jwt", "svc+jwt", "dpop+jwt", "secevent+jwt", "JWE"):
         yield Attack(f"typ = {typ}", token(head=header(typ=typ)), S.WRONG_TYPE)
+    yield Attack("classic claims as at+jwt", token(head=header(typ="at+jwt")), S.CLAIM_INVALID)
     yield Attack("typ missing", token(head=header(typ=Remove)), S.WRONG_TYPE)
     yield Attack("typ empty", token(head=header(typ="")), S.MALFORMED)
     for kid in (

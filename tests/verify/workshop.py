@@ -130,7 +130,7 @@ class World:
         self.view.put_keys(ES_APP, [ring_key(ES_SIGNING)])
         self.view.reached(Revision(REVISION))
 
-    def verifier(self, **options: int) -> Verifier:
+    def verifier(self, **options: Any) -> Verifier:
         return Verifier(self.view, clock=self.clock, **options)
 
     def verdict(self, text: str, *, api_key: ApiKey = APP, **questions: Any) -> Verdict:

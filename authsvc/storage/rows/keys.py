@@ -9,7 +9,8 @@ from authsvc.model import Algorithm, ApiKey, KeyId, KeyRecord, KeyState, Revisio
 from authsvc.storage.rows.moments import optional_microseconds, optional_moment
 
 COLUMNS: Final = (
-    "api_key, key_id, algorithm, state, sealed, public_jwk, created_at, activated_at, retired_at, revoked_at, revision"
+    "api_key, key_id, algorithm, state, sealed, public_jwk, created_at, activated_at, retired_at, revoked_at,"
+    " imported, revision"
 )
 
 
@@ -26,13 +27,14 @@ def to_row(key: KeyRecord) -> tuple[Any, ...]:
         optional_microseconds(key.activated_at),
         optional_microseconds(key.retired_at),
         optional_microseconds(key.revoked_at),
+        key.imported,
         key.revision,
     )
 
 
 def from_row(row: tuple[Any, ...]) -> KeyRecord:
     """The key in the columns ``COLUMNS``."""
-    api_key, key_id, algorithm, state, sealed, public_jwk, created_at, *moments, revision = row
+    api_key, key_id, algorithm, state, sealed, public_jwk, created_at, *moments, imported, revision = row
     activated_at, retired_at, revoked_at = map(optional_moment, moments)
     return KeyRecord(
         api_key=ApiKey(api_key),
@@ -45,5 +47,6 @@ def from_row(row: tuple[Any, ...]) -> KeyRecord:
         activated_at=activated_at,
         retired_at=retired_at,
         revoked_at=revoked_at,
+        imported=bool(imported),
         revision=Revision(revision),
     )

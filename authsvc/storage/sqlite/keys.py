@@ -14,7 +14,7 @@ from authsvc.storage.sqlite.transaction import Transaction
 
 def insert_key(transaction: Transaction, key: KeyRecord) -> None:
     """Keep a new key; the schema refuses a second active one of the app."""
-    transaction.fetch(f"INSERT INTO keys ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", to_row(key))
+    transaction.fetch(f"INSERT INTO keys ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", to_row(key))
 
 
 def read_keys(connection: apsw.Connection) -> tuple[KeyRecord, ...]:

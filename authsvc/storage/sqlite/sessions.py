@@ -47,6 +47,7 @@ UPDATE sessions SET
     generation = generation + 1,
     rotated_at = max(:now, rotated_at),
     request_id_hash = :request_id_hash,
+    claims = coalesce(:claims, claims),
     idle_expires_at = min(max(:now, rotated_at) + :idle_ttl, absolute_expires_at)
 WHERE id = :id AND generation = :generation AND revoked_at IS NULL
     AND idle_expires_at > max(:now, rotated_at) AND absolute_expires_at > max(:now, rotated_at)

@@ -28,6 +28,7 @@ from authsvc.storage.sqlite.connection import Database, fetch
 from authsvc.storage.sqlite.lock import ExclusiveLock
 from authsvc.storage.sqlite.readers import Readers
 from authsvc.storage.sqlite.writer import Writer
+from authsvc.storage.texts import claims_text
 
 
 class SqliteStore:
@@ -135,6 +136,7 @@ class SqliteStore:
         *,
         request_id_hash: bytes,
         idle_ttl: timedelta,
+        changed: Session | None = None,
         deadline: Deadline | None = None,
     ) -> Session | None:
         turn = {
@@ -142,6 +144,7 @@ class SqliteStore:
             "generation": generation,
             "request_id_hash": request_id_hash,
             "idle_ttl": lifetime_microseconds(idle_ttl),
+            "claims": None if changed is None else claims_text(changed),
         }
         turned = self._writer.run(lambda transaction: sessions.turn_session(transaction, turn), deadline=deadline)
         return None if turned is None else session_rows.from_row(turned)

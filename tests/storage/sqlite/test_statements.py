@@ -55,7 +55,7 @@ def changes_of_indexes(connection: apsw.Connection, statement: str, values: Valu
 def test_a_turn_writes_to_the_row_alone(database: Database) -> None:
     """The statement that turns a session changes no index; one that ends a session does, and that is seen."""
     connection = database.connect()
-    turn = {"id": b"", "generation": 0, "request_id_hash": b"", "idle_ttl": 0, "now": 0}
+    turn = {"id": b"", "generation": 0, "request_id_hash": b"", "idle_ttl": 0, "now": 0, "claims": None}
     assert changes_of_indexes(connection, TURN, turn) == []
     assert changes_of_indexes(connection, REVOKE, (0, "", 0, b"")) != []
     connection.close()
@@ -97,7 +97,7 @@ def test_an_app_has_one_active_key(store: Store, database: Database) -> None:
     """The schema refuses a second active key of an app, whoever writes it; a pending one is no rival."""
     store.create_app(an_app(), a_key(), an_audit())
     connection = database.connect()
-    copy = "INSERT INTO keys SELECT api_key, ?, algorithm, ?, sealed, '', 0, NULL, NULL, NULL, 0 FROM keys LIMIT 1"
+    copy = "INSERT INTO keys SELECT api_key, ?, algorithm, ?, sealed, '', 0, NULL, NULL, NULL, 0, 0 FROM keys LIMIT 1"
     fetch(connection, copy, ("key-2", "pending"))
     with pytest.raises(apsw.ConstraintError, match="UNIQUE"):
         fetch(connection, copy, ("key-3", "active"))

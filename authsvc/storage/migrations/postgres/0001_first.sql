@@ -67,7 +67,7 @@ CREATE TABLE apps (
     updated_at           BIGINT NOT NULL
 );
 
--- Signing keys: the secret part sealed, the public part as JWK text (empty for HMAC).
+-- Signing keys: the secret part sealed, the public part as JWK text (empty for HMAC). imported: others hold it too.
 CREATE TABLE keys (
     api_key      TEXT COLLATE "C" NOT NULL REFERENCES apps (api_key),
     key_id       TEXT COLLATE "C" NOT NULL,
@@ -79,6 +79,7 @@ CREATE TABLE keys (
     activated_at BIGINT,
     retired_at   BIGINT,
     revoked_at   BIGINT,
+    imported     BOOLEAN NOT NULL,
     revision     BIGINT NOT NULL,
     PRIMARY KEY (api_key, key_id)
 );

@@ -64,7 +64,7 @@ CREATE TABLE apps (
     updated_at           INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Signing keys: the secret part sealed, the public part as JWK text (empty for HMAC).
+-- Signing keys: the secret part sealed, the public part as JWK text (empty for HMAC). imported: others hold it too.
 CREATE TABLE keys (
     api_key      TEXT NOT NULL REFERENCES apps (api_key),
     key_id       TEXT NOT NULL,
@@ -76,6 +76,7 @@ CREATE TABLE keys (
     activated_at INTEGER,
     retired_at   INTEGER,
     revoked_at   INTEGER,
+    imported     INTEGER NOT NULL CHECK (imported IN (0, 1)),
     revision     INTEGER NOT NULL,
     PRIMARY KEY (api_key, key_id)
 ) STRICT, WITHOUT ROWID;

@@ -1,53 +1,21 @@
-"""What this version does not serve is refused by name, never accepted and ignored; and what a question may be."""
+"""What a question about a token may be; what this version does not serve is refused by name."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from google.protobuf.duration_pb2 import Duration
 
 from authsvc.errors import CallerForbidden, InvalidRequest, NotFound, Reason
 from authsvc.model import TokenStatus
-from authsvc.rpc.convert import refresh_request, validate_request
-from authsvc.tokens.requests import RefreshRequest, ValidateRequest
+from authsvc.rpc.convert import validate_request
+from authsvc.tokens.requests import ValidateRequest
 from authsvc.v1 import auth_pb2 as pb
 from tests.tokens.service import Service, a_principal
-from tests.tokens.watched_store import WatchedStore
-
-CHANGES = {
-    "ttl": pb.RefreshTokenRequest(ttl=Duration(seconds=60)),
-    "an empty ttl": pb.RefreshTokenRequest(ttl=Duration()),
-    "user": pb.RefreshTokenRequest(user=pb.User(role="admin")),
-    "an empty user": pb.RefreshTokenRequest(user=pb.User()),
-    "scope": pb.RefreshTokenRequest(scope=pb.TokenScope(call_cids=["video:1"])),
-    "an empty scope": pb.RefreshTokenRequest(scope=pb.TokenScope()),
-}
 
 
 def faults(refused: InvalidRequest) -> list[str]:
     return sorted(violation.field for violation in refused.violations)
-
-
-@pytest.mark.parametrize("name", CHANGES)
-def test_changes_on_refresh(desk: Service, name: str) -> None:
-    """A refresh that would change something is refused by the field's name, turns nothing and asks nothing."""
-    text, store = desk.session(desk.app()), WatchedStore(desk.store)
-    message = pb.RefreshTokenRequest(refresh_token=text)
-    message.MergeFrom(CHANGES[name])
-    with pytest.raises(InvalidRequest) as refused:
-        desk.over(store).refreshing.refresh(a_principal(), refresh_request(message))
-    assert faults(refused.value) == [name.removeprefix("an empty ")]
-    assert store.calls == []
-    assert desk.refresh(text).rotated
-
-
-def test_all_faults_of_a_refresh_at_once(desk: Service) -> None:
-    """A refresh with several mistakes is answered with all of them."""
-    request = RefreshRequest("", "short", ("ttl", "user", "scope"))
-    with pytest.raises(InvalidRequest) as refused:
-        desk.refreshing.refresh(a_principal(), request)
-    assert faults(refused.value) == ["refresh_token", "request_id", "scope", "ttl", "user"]
 
 
 NO_QUESTION: dict[str, list[dict[str, Any]]] = {
