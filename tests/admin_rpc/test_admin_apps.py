@@ -42,6 +42,8 @@ CHOSEN: dict[str, Any] = {
     "issued_at_backdate": timedelta(0),
     "guests_enabled": True,
     "anonymous_enabled": True,
+    "public_guests": True,
+    "public_anonymous_cids": ["livestream:*", "room:lobby"],
     "anonymous_role": "looker",
     "anonymous_roles": ["host", "speaker"],
     "allow_unscoped_anonymous": True,

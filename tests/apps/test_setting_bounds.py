@@ -88,6 +88,11 @@ TEXTS: list[tuple[str, list[Wish], list[Wish]]] = [
         [("",), ("A",), ("a", "a"), ("a", "b c"), ("r" * 65,), tuple(f"r{n}" for n in range(21))],
     ),
     (
+        "public_anonymous_cids",
+        [("a:*",), ("livestream:public-*", "room:lobby"), tuple(f"t{n}:*" for n in range(50))],
+        [("",), ("*",), ("*:*",), ("a",), ("a:",), ("a:x*y",), ("a:*", "a:*"), tuple(f"t{n}:*" for n in range(51))],
+    ),
+    (
         "default_audience",
         [("a",), ("a", "A"), ("ä b",), ("a" * 256,), tuple(map(str, range(20)))],
         [("",), ("a", "a"), ("a" * 257,), tuple(map(str, range(21)))],

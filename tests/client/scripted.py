@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
-from authsvc.v1 import admin_pb2, auth_pb2
+from authsvc.v1 import admin_pb2, auth_pb2, guest_pb2
 
 Behaviour = Callable[[Any, grpc.ServicerContext], Message]
 """What to do with a request: answer it, or end the call through its context."""
@@ -20,7 +20,7 @@ _MESSAGES = {
         getattr(module, method.input_type.name).FromString,
         getattr(module, method.output_type.name)(),
     )
-    for module in (auth_pb2, admin_pb2)
+    for module in (auth_pb2, guest_pb2, admin_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }

@@ -16,7 +16,7 @@ from authsvc.client import AuthClient, DeadlineExceeded, Retries, Unavailable
 from authsvc.errors import Reason
 from authsvc.errors import Unavailable as ServiceUnavailable
 from authsvc.rpc.status import status_of
-from authsvc.v1 import admin_pb2, auth_pb2
+from authsvc.v1 import admin_pb2, auth_pb2, guest_pb2
 from tests.client.conftest import CREDENTIAL
 from tests.client.scripted import ScriptedServer, aborts, ends_with, scripted_server
 
@@ -29,6 +29,9 @@ REPEATED: dict[str, Call] = {
     "validate": lambda client: client.validate_token(auth_pb2.ValidateTokenRequest()),
     "batch issue": lambda client: client.batch_issue_tokens(auth_pb2.BatchIssueTokensRequest()),
     "batch validate": lambda client: client.batch_validate_tokens(auth_pb2.BatchValidateTokensRequest()),
+    "issue guest": lambda client: client.guests.issue_guest_token(guest_pb2.IssueGuestTokenRequest()),
+    "refresh guest": lambda client: client.guests.refresh_guest_token(guest_pb2.RefreshGuestTokenRequest()),
+    "issue anonymous": lambda client: client.guests.issue_anonymous_token(guest_pb2.IssueAnonymousTokenRequest()),
     "get app": lambda client: client.admin.get_app(admin_pb2.GetAppRequest()),
     "list apps": lambda client: client.admin.list_apps(admin_pb2.ListAppsRequest()),
     "get account": lambda client: client.admin.get_service_account(admin_pb2.GetServiceAccountRequest()),
@@ -54,6 +57,7 @@ def test_every_call_of_the_contract_has_its_row() -> None:
     """A new method of the contract is in one of the two tables, or this fails."""
     services = (
         auth_pb2.DESCRIPTOR.services_by_name["AuthService"],
+        guest_pb2.DESCRIPTOR.services_by_name["GuestService"],
         admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
     )
     assert len(REPEATED) + len(ONCE) == sum(len(service.methods) for service in services)

@@ -16,7 +16,9 @@ from authsvc.client import (
     RefreshRefused,
     Unauthenticated,
 )
-from authsvc.v1 import admin_pb2, auth_pb2
+from authsvc.v1 import admin_pb2, auth_pb2, guest_pb2
+from tests.client.conftest import CREDENTIAL
+from tests.client.scripted import ScriptedServer
 from tests.conftest import HandClock, RunningServer
 
 SARA = auth_pb2.IssueTokenRequest(api_key="dev", user=auth_pb2.User(id="sara"), refreshable=True)
@@ -53,6 +55,31 @@ def test_a_session_that_ended_is_told_from_other_failures(client: AuthClient, cl
         client.refresh_token(spent)
     with pytest.raises(RefreshRefused, match="REFRESH_TOKEN_INVALID"):
         client.refresh_token(auth_pb2.RefreshTokenRequest(refresh_token="art1_forged"))
+
+
+def test_a_front_end_gets_its_guests(server: RunningServer) -> None:
+    """Guests and anonymous visitors, by a client without a credential; and a lost reply recovers by its request id."""
+    switches = {"guests_enabled": True, "public_guests": True, "anonymous_enabled": True}
+    server.new_app("open", **switches, public_anonymous_cids=("livestream:*",))
+    with AuthClient(server.target) as client:
+        request = guest_pb2.IssueGuestTokenRequest(api_key="open", refreshable=True, request_id="i" * 22)
+        issued = client.guests.issue_guest_token(request)
+        assert client.guests.issue_guest_token(request).refresh_token == issued.refresh_token
+        turn = guest_pb2.RefreshGuestTokenRequest(refresh_token=issued.refresh_token)
+        assert client.guests.refresh_guest_token(turn).info.user == issued.info.user
+        scope = auth_pb2.TokenScope(call_cids=["livestream:x"])
+        watch = guest_pb2.IssueAnonymousTokenRequest(api_key="open", scope=scope)
+        assert client.guests.issue_anonymous_token(watch).info.user.id == "!anon"
+        with pytest.raises(PermissionDenied, match="PUBLIC_GUESTS_DISABLED"):
+            client.guests.issue_guest_token(guest_pb2.IssueGuestTokenRequest(api_key="dev"))
+
+
+def test_a_credential_does_not_go_with_the_calls_of_guests(scripted: ScriptedServer) -> None:
+    """A client that has one keeps it from methods that do not ask for it; the other methods get it."""
+    with AuthClient(scripted.target, CREDENTIAL) as client:
+        client.guests.issue_guest_token(guest_pb2.IssueGuestTokenRequest())
+        client.validate_token(auth_pb2.ValidateTokenRequest())
+    assert ["authorization" in dict(metadata) for metadata in scripted.metadata] == [False, True]
 
 
 def test_apps_are_made_changed_and_listed(client: AuthClient) -> None:

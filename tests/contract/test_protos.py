@@ -22,7 +22,7 @@ from google.protobuf.descriptor_pb2 import (
 from google.protobuf.descriptor_pool import DescriptorPool
 
 from authsvc.errors import Reason
-from authsvc.v1 import access_pb2, admin_pb2, auth_pb2
+from authsvc.v1 import access_pb2, admin_pb2, auth_pb2, guest_pb2
 from tools import proto
 
 # The fields of AuthService's messages: number, label, type, name, and the oneof they are part of.
@@ -201,11 +201,13 @@ PERMISSIONS = {
     },
 }
 
-# What any call with a credential may be answered with, whatever it asks for.
+OPEN = {"GuestService": ["IssueGuestToken", "RefreshGuestToken", "IssueAnonymousToken"]}
+
+# What any call that needs a credential may be answered with besides.
+OF_CREDENTIALS = {Reason.CREDENTIAL_MISSING, Reason.CREDENTIAL_INVALID, Reason.PERMISSION_MISSING}
+
+# What any call may be answered with, whatever it asks for.
 EVERYWHERE = {
-    Reason.CREDENTIAL_MISSING,
-    Reason.CREDENTIAL_INVALID,
-    Reason.PERMISSION_MISSING,
     Reason.INVALID_REQUEST,
     Reason.RATE_LIMITED,
     Reason.OVERLOADED,
@@ -289,7 +291,7 @@ def all_comments() -> dict[str, str]:
 
 def our_methods() -> list[MethodDescriptor]:
     """The methods that the generated code knows."""
-    modules = (access_pb2, auth_pb2, admin_pb2)
+    modules = (access_pb2, auth_pb2, guest_pb2, admin_pb2)
     services = [service for module in modules for service in module.DESCRIPTOR.services_by_name.values()]
     return [method for service in services for method in service.methods]
 
@@ -346,11 +348,15 @@ def test_app_settings_have_their_published_names() -> None:
 def test_each_method_states_who_may_call_it() -> None:
     """Each method of ours carries an access rule, and it is the published one."""
     found: dict[str, dict[str, str]] = {}
+    opened: dict[str, list[str]] = {}
     for method in our_methods():
         rule = method.GetOptions().Extensions[access_pb2.access]
-        assert rule.WhichOneof("rule") == "permission", method.full_name
-        found.setdefault(method.containing_service.name, {})[method.name] = rule.permission
-    assert found == PERMISSIONS
+        if rule.open:
+            opened.setdefault(method.containing_service.name, []).append(method.name)
+        else:
+            assert rule.WhichOneof("rule") == "permission", method.full_name
+            found.setdefault(method.containing_service.name, {})[method.name] = rule.permission
+    assert (found, opened) == (PERMISSIONS, OPEN)
 
 
 def test_the_access_rule_keeps_its_number() -> None:
@@ -378,7 +384,16 @@ def test_a_method_documents_its_permission_and_errors(method: str) -> None:
     assert f"Permission: {PERMISSIONS[service][rpc]}\n" in all_comments()[method]
     reasons = set().union(*promised_reasons(method).values())
     assert reasons <= set(Reason)
-    assert reasons >= EVERYWHERE
+    assert reasons >= EVERYWHERE | OF_CREDENTIALS
+
+
+@pytest.mark.parametrize("method", [f"{service}.{rpc}" for service, rpcs in OPEN.items() for rpc in rpcs])
+def test_an_open_method_says_so_and_documents_its_errors(method: str) -> None:
+    """The comment of an open method says that no permission is needed, and promises no refusal of a credential."""
+    assert "Permission: none, open to everyone\n" in all_comments()[method]
+    reasons = set().union(*promised_reasons(method).values())
+    assert set(Reason) >= reasons >= EVERYWHERE
+    assert reasons.isdisjoint(OF_CREDENTIALS)
 
 
 def test_a_reason_stands_under_one_status() -> None:
@@ -402,7 +417,7 @@ def test_the_descriptor_set_stands_alone() -> None:
 def test_the_descriptor_set_and_the_code_agree() -> None:
     """What reflection describes is what the generated code speaks, access rules included."""
     spoken = FileDescriptorSet()
-    for module in (access_pb2, admin_pb2, auth_pb2):
+    for module in (access_pb2, admin_pb2, auth_pb2, guest_pb2):
         module.DESCRIPTOR.CopyToProto(spoken.file.add())
     described = FileDescriptorSet(file=our_files())
     for file in described.file:

@@ -60,9 +60,9 @@ class Answer:
 class Connection:
     """One connection. Everything it reads is bounded by a timeout of ten seconds."""
 
-    def __init__(self, target: str, settings: Mapping[int, int] | None = None) -> None:
+    def __init__(self, target: str, settings: Mapping[int, int] | None = None, *, source: str = "") -> None:
         host, _, port = target.rpartition(":")
-        self._socket = socket.create_connection((host, int(port)), timeout=10)
+        self._socket = socket.create_connection((host, int(port)), timeout=10, source_address=(source, 0))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._next = 1
         self._answers: dict[int, Answer] = {}
@@ -168,9 +168,9 @@ class Connection:
 
 
 @contextmanager
-def connected(target: str, settings: Mapping[int, int] | None = None) -> Iterator[Connection]:
-    """A connection that is closed afterwards."""
-    with closing(Connection(target, settings)) as connection:
+def connected(target: str, settings: Mapping[int, int] | None = None, *, source: str = "") -> Iterator[Connection]:
+    """A connection that is closed afterwards, from that address of this machine where one is named."""
+    with closing(Connection(target, settings, source=source)) as connection:
         yield connection
 
 

@@ -10,14 +10,21 @@ from typing import Any, TypeVar, cast
 
 from authsvc.accounts.authenticate import Authenticator
 from authsvc.app.composition import Domain
+from authsvc.clock import system_monotonic
+from authsvc.rpc.addresses import Addresses
 from authsvc.rpc.admin_servicer import AdminServicer
 from authsvc.rpc.auth_servicer import AuthServicer
+from authsvc.rpc.guest_servicer import GuestServicer
+from authsvc.rpc.limits import Limits
 from authsvc.rpc.server import Surface
+from authsvc.rpc.strangers import Strangers
+from authsvc.tokens.guest import GuestTokens
 from tests.conftest import RunningServer
 from tests.rpc.http2 import Answer, Connection
 
 AUTH = "/authsvc.v1.AuthService/"
 ADMIN = "/authsvc.v1.AdminService/"
+GUEST = "/authsvc.v1.GuestService/"
 
 # Each method of ours and the permission that it needs.
 OURS = {
@@ -43,6 +50,9 @@ OURS = {
     f"{ADMIN}GetLogging": "admin.read",
     f"{ADMIN}ConfigureLogging": "admin.write",
 }
+# Methods of ours that anyone may call.
+OPEN = (f"{GUEST}IssueGuestToken", f"{GUEST}RefreshGuestToken", f"{GUEST}IssueAnonymousToken")
+EVERY = (*OURS, *OPEN)
 VALIDATE = f"{AUTH}ValidateToken"
 HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 HEALTH_WATCH = "/grpc.health.v1.Health/Watch"
@@ -59,8 +69,10 @@ def surface_of(domain: Domain, auth: object, *, authenticator: object = None) ->
     """A domain behind another ``AuthService``, and behind another judge of credentials where one is given."""
     return Surface(
         auth=cast(AuthServicer, auth),
+        guest=GuestServicer(cast(GuestTokens, None)),  # served, and never called by who asks for another surface
         admin=AdminServicer(domain.apps, domain.accounts, domain.logging),
         authenticator=cast(Authenticator, authenticator or Authenticator(domain.view)),
+        strangers=Strangers(Addresses(()), Limits(), system_monotonic),
         reflection=False,
         reflection_open=False,
     )

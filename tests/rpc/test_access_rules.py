@@ -13,10 +13,20 @@ from authsvc.rpc.access import AccessRule, AccessUndeclared, declared_rules, for
 from authsvc.rpc.limits import Limits
 from authsvc.rpc.methods import MethodMissing, methods_of_service
 from authsvc.rpc.server import RpcServer
-from authsvc.v1 import access_pb2, admin_pb2, auth_pb2
+from authsvc.v1 import access_pb2, admin_pb2, auth_pb2, guest_pb2
 from tests.conftest import RunningServer, StartServer
 from tests.rpc.http2 import connected
-from tests.rpc.surface import HEALTH_CHECK, HEALTH_WATCH, OURS, REFLECTION, VALIDATE, answered, auth_of, surface_of
+from tests.rpc.surface import (
+    HEALTH_CHECK,
+    HEALTH_WATCH,
+    OPEN,
+    OURS,
+    REFLECTION,
+    VALIDATE,
+    answered,
+    auth_of,
+    surface_of,
+)
 
 UNAUTHENTICATED, UNIMPLEMENTED = 16, 12
 
@@ -39,10 +49,12 @@ def test_each_method_of_ours_has_its_published_rule() -> None:
     """The rules read from the descriptors are the literal table, and no method is missing from it."""
     services = (
         auth_pb2.DESCRIPTOR.services_by_name["AuthService"],
+        guest_pb2.DESCRIPTOR.services_by_name["GuestService"],
         admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
     )
     found = {name: rule for service in services for name, rule in declared_rules(service).items()}
-    assert found == {name: AccessRule(permission=Permission(permission)) for name, permission in OURS.items()}
+    guarded = {name: AccessRule(permission=Permission(permission)) for name, permission in OURS.items()}
+    assert found == {**guarded, **dict.fromkeys(OPEN, AccessRule(open=True))}
 
 
 @pytest.mark.parametrize(

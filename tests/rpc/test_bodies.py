@@ -20,7 +20,7 @@ from authsvc.v1 import auth_pb2 as pb
 from tests.conftest import RunningServer
 from tests.refusals import Refusal, refusal_of
 from tests.rpc.http2 import connected
-from tests.rpc.surface import AUTH, HEALTH_CHECK, OURS, VALIDATE, answered
+from tests.rpc.surface import AUTH, EVERY, HEALTH_CHECK, VALIDATE, answered
 
 KIB = 1024
 INVALID_ARGUMENT = 3
@@ -35,7 +35,7 @@ MALFORMED = {
 
 
 # How many bytes the request of each method may have.
-LARGEST = {name: 1024 * KIB if name.startswith(f"{AUTH}Batch") else 64 * KIB for name in OURS}
+LARGEST = {name: 1024 * KIB if name.startswith(f"{AUTH}Batch") else 64 * KIB for name in EVERY}
 
 
 def padded(size: int) -> bytes:
@@ -58,10 +58,10 @@ def call_with(server: RunningServer, method: str, body: bytes) -> Refusal:
 def test_bytes_that_do_not_parse_are_the_callers_fault(server: RunningServer, kind: str) -> None:
     """Each method answers them with INVALID_ARGUMENT and INVALID_REQUEST, never with INTERNAL."""
     with connected(server.target) as connection:
-        found = {name: answered(connection, name, server.metadata, MALFORMED[kind]) for name in OURS}
+        found = {name: answered(connection, name, server.metadata, MALFORMED[kind]) for name in EVERY}
         health = answered(connection, HEALTH_CHECK, (), MALFORMED[kind])
     expected = (INVALID_ARGUMENT, "INVALID_REQUEST")
-    assert {name: (answer.status, answer.reason) for name, answer in found.items()} == dict.fromkeys(OURS, expected)
+    assert {name: (answer.status, answer.reason) for name, answer in found.items()} == dict.fromkeys(EVERY, expected)
     assert (health.status, health.reason) == expected
 
 
@@ -84,21 +84,21 @@ def test_text_that_is_not_utf8_does_not_parse(server: RunningServer) -> None:
 def test_a_call_without_a_message_is_refused(server: RunningServer) -> None:
     """Each method answers a caller that ends without a message; an empty message is another thing."""
     with connected(server.target) as connection:
-        streams = {name: connection.call(name, server.metadata) for name in OURS}
+        streams = {name: connection.call(name, server.metadata) for name in EVERY}
         for stream in streams.values():
             connection.end(stream)
         found = {name: connection.answer(stream) for name, stream in streams.items()}
         empty = answered(connection, HEALTH_CHECK)
     assert {name: (answer.status, answer.reason) for name, answer in found.items()} == dict.fromkeys(
-        OURS, (INVALID_ARGUMENT, "INVALID_REQUEST")
+        EVERY, (INVALID_ARGUMENT, "INVALID_REQUEST")
     )
     assert empty.status == 0
 
 
 def test_a_request_has_at_most_64_kib_and_a_batch_1_mib(server: RunningServer) -> None:
     """One byte more is REQUEST_TOO_LARGE on each method, with the size it accepts; that size is looked at."""
-    fitting = {name: call_with_any_end(server, name, padded(LARGEST[name])) for name in OURS}
-    too_large = {name: call_with(server, name, padded(LARGEST[name] + 1)) for name in OURS}
+    fitting = {name: call_with_any_end(server, name, padded(LARGEST[name])) for name in EVERY}
+    too_large = {name: call_with(server, name, padded(LARGEST[name] + 1)) for name in EVERY}
     assert "REQUEST_TOO_LARGE" not in fitting.values()
     assert {(refusal.code, refusal.reason) for refusal in too_large.values()} == {
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "REQUEST_TOO_LARGE")

@@ -14,7 +14,7 @@ from authsvc.rpc.server import RpcServer
 from authsvc.v1 import auth_pb2 as pb
 from tests.conftest import RunningServer, StartServer
 from tests.rpc.http2 import connected
-from tests.rpc.surface import OURS, VALIDATE, answered, auth_of, surface_of
+from tests.rpc.surface import EVERY, VALIDATE, answered, auth_of, surface_of
 
 DEADLINE_EXCEEDED = 4
 ENDED_BY_THE_LIBRARY = (None, 1)  # a reset without a status, or CANCELLED
@@ -41,7 +41,7 @@ class Noting:
 def test_less_than_10_ms_is_too_short(server: RunningServer, timeout: str) -> None:
     """Each method refuses a call that came with less, whatever its body is."""
     with connected(server.target) as connection:
-        streams = {name: connection.call(name, server.metadata, more=[("grpc-timeout", timeout)]) for name in OURS}
+        streams = {name: connection.call(name, server.metadata, more=[("grpc-timeout", timeout)]) for name in EVERY}
         found = {name: connection.answer(stream) for name, stream in streams.items()}
     # The library's own clock may run out first; then it ends the call and has no reason to give.
     assert {answer.status for answer in found.values()} <= {DEADLINE_EXCEEDED, *ENDED_BY_THE_LIBRARY}

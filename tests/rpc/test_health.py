@@ -45,7 +45,9 @@ def told(connection: Connection, stream: int, messages: int) -> list[int]:
     return [Response.FromString(raw).status for raw in connection.received(stream, messages)]
 
 
-@pytest.mark.parametrize("service", ["", "authsvc.v1.AuthService", "authsvc.v1.AdminService"])
+@pytest.mark.parametrize(
+    "service", ["", "authsvc.v1.AuthService", "authsvc.v1.GuestService", "authsvc.v1.AdminService"]
+)
 def test_a_check_tells_the_status_there_is(server: RunningServer, service: str) -> None:
     """The server and each of its services are SERVING or NOT_SERVING as was found last."""
     assert check(server, service) == SERVING
@@ -64,7 +66,7 @@ def test_a_server_is_not_serving_until_somebody_looked(start_server: StartServer
     fresh.close()
 
 
-@pytest.mark.parametrize("service", ["authsvc.v1.GuestService", "authsvc.v1.authservice", "authsvc.v1.AuthService "])
+@pytest.mark.parametrize("service", ["authsvc.v1.TrustService", "authsvc.v1.authservice", "authsvc.v1.AuthService "])
 def test_a_check_of_a_service_that_is_not_here_is_not_found(server: RunningServer, service: str) -> None:
     """NOT_FOUND is what the health protocol asks for, with our reason."""
     refusal = refusal_of(lambda: check(server, service))

@@ -57,6 +57,7 @@ def test_it_lists_what_is_served(server: RunningServer, path: str) -> None:
         answer = ask(connection, path, Question(list_services=""))
     assert {service.name for service in answer.list_services_response.service} == {
         "authsvc.v1.AuthService",
+        "authsvc.v1.GuestService",
         "authsvc.v1.AdminService",
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
@@ -78,6 +79,7 @@ def test_a_method_is_described_with_its_comment(server: RunningServer, path: str
     [
         ("authsvc.v1.AuthService", "authsvc/v1/auth.proto"),
         ("authsvc.v1.TokenInfo", "authsvc/v1/auth.proto"),
+        ("authsvc.v1.GuestService.IssueGuestToken", "authsvc/v1/guest.proto"),
         ("authsvc.v1.AdminService.CreateApp", "authsvc/v1/admin.proto"),
         ("authsvc.v1.access", "authsvc/v1/access.proto"),
         ("google.rpc.ErrorInfo", "google/rpc/error_details.proto"),
