@@ -100,7 +100,7 @@ class Database:
             connection_class=Link,
             kwargs={"autocommit": True, "prepare_threshold": None},
             configure=self.settle,
-            min_size=0,
+            min_size=1,
             max_size=size,
             open=False,
             name="authsvc",

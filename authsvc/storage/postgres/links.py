@@ -18,16 +18,20 @@ SIZE: Final = 16
 """A statement takes a fraction of a millisecond, and those that wait for a flush of the disk share it: more connections
 would wait for each other in the server instead of here."""
 
-PATIENCE: Final = 1.0
-"""Seconds to wait while nobody has a connection: then there is no server to be had, and the caller hears so."""
+FIRST_SECONDS: Final = 5.0
+
+PATIENCE: Final = 2.0
+"""Seconds to wait while nobody has a connection: then there is no server to be had. Less than a call's usual deadline,
+so that the caller hears why."""
 
 
 class Links:
     """A pool that knows how many of its connections are out, so that closing can wait for them."""
 
     def __init__(self, database: Database) -> None:
+        """Open the pool and wait for its first connection; raises ``PoolTimeout``."""
         self._pool = database.pool(size=SIZE)
-        self._pool.open()
+        self._pool.open(wait=True, timeout=FIRST_SECONDS)
         self._returned = threading.Condition()
         self._out = 0
         self._closed = False
@@ -62,10 +66,10 @@ class Links:
             try:
                 link = self._pool.getconn(timeout=max(0.0, min(left, PATIENCE)))
             except PoolTimeout:
-                if not self._out:
-                    raise refused("no connection to the database") from None
                 if left <= PATIENCE:
                     raise
+                if not self._out:
+                    raise refused("no connection to the database") from None
             else:
                 with self._returned:
                     self._out += 1

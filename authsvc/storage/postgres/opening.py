@@ -45,8 +45,13 @@ def open_postgres(
             refuse_old(link, shipped(BACKEND))
         epoch = read_epoch(link)
         announcer = Announcer()
-        lock = ExclusiveLock(database, lambda: announcer.known) if exclusive else None
-    return PostgresStore(Links(database), announcer, epoch=epoch, present=present, lock=lock)
+        with contextlib.ExitStack() as undo:
+            lock = None
+            if exclusive:
+                lock = undo.enter_context(contextlib.closing(ExclusiveLock(database, lambda: announcer.known)))
+            links = Links(database)
+            undo.pop_all()
+    return PostgresStore(links, announcer, epoch=epoch, present=present, lock=lock)
 
 
 def find_missing(url: str) -> tuple[Migration, ...]:

@@ -234,7 +234,7 @@ def test_a_commit_that_no_standby_confirms_is_not_acknowledged(
         with pytest.raises(Unavailable, match="STORE_UNAVAILABLE") as refusal:
             turn(store, session, 1, deadline=deadline_after(0.2))
         assert refusal.value.detail == "Stalled (outcome unknown)"
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < 10
     eventually(lambda: now_kept(store, session).generation == 2)  # both were committed all the same
 
 

@@ -142,7 +142,7 @@ def test_while_there_is_no_server_the_caller_hears_so(
             begun = time.monotonic()
             with pytest.raises(Unavailable) as refusal:
                 call()
-            assert time.monotonic() - begun < 4
+            assert time.monotonic() - begun < 8
             assert refusal.value.reason is Reason.STORE_UNAVAILABLE
             assert refusal.value.retry_after is not None
             assert refusal.value.retry_after.total_seconds() == 1

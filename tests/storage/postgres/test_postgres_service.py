@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from tests.storage.postgres.wire import Cut, Wire
 SECRET = "hunter2"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def network(postgres_server: Server) -> Iterator[Wire]:
     """The network between the service and its store."""
     network = Wire(postgres_server.socket)
@@ -28,20 +29,26 @@ def network(postgres_server: Server) -> Iterator[Wire]:
     network.close()
 
 
+def address(network: Wire, database: str) -> str:
+    """The address of a database on the other side of it, with a password."""
+    return f"postgresql://postgres:{SECRET}@127.0.0.1:{network.port}/{database}?sslmode=disable&gssencmode=disable"
+
+
 @pytest.fixture
 def url(postgres_server: Server, network: Wire) -> Iterator[str]:
-    """The address of an empty database on the other side of it, with a password."""
+    """The address of an empty database."""
     with postgres_server.empty() as name:
-        yield f"postgresql://postgres:{SECRET}@127.0.0.1:{network.port}/{name}?sslmode=disable&gssencmode=disable"
+        yield address(network, name)
 
 
-@pytest.fixture
-def process(state_dir: Path, url: str) -> Iterator[ServerProcess]:
-    """A development server on that database; killed when the test ends."""
-    process = ServerProcess(state_dir, url)
-    process.start()
-    yield process
-    process.kill()
+@pytest.fixture(scope="module")
+def process(postgres_server: Server, network: Wire) -> Iterator[ServerProcess]:
+    """A development server, started on an empty database; killed when the last test ends."""
+    with postgres_server.empty() as name, tempfile.TemporaryDirectory(prefix="authsvc-test-") as state_dir:
+        process = ServerProcess(Path(state_dir), address(network, name))
+        process.start()
+        yield process
+        process.kill()
 
 
 def test_the_command_line_knows_the_store(url: str, tmp_path: Path) -> None:
@@ -114,16 +121,15 @@ def test_a_revocation_whose_commit_lost_its_answer(process: ServerProcess, netwo
         eventually(lambda: wire.status(grandchild.access) == "SESSION_REVOKED")
 
 
-def test_a_second_start_keeps_everything(process: ServerProcess, state_dir: Path) -> None:
-    """After a kill and a second start the session goes on, and nothing the server wrote shows the password."""
+def test_a_second_start_keeps_everything(process: ServerProcess) -> None:
+    """After a second start the session goes on, and nothing the server wrote shows the password."""
     with connected(process.target, process.credential) as wire:
         issued = wire.issue()
-    process.kill()
+    assert process.stop() == 0
     process.start()
     with connected(process.target, process.credential) as wire:
         assert wire.refresh(issued.refresh_token).outcome == ROTATED
         assert wire.status(issued.token) == "ACTIVE"
-    assert process.stop() == 0
-    log = (state_dir / "server.log").read_text()
+    log = (process.state_dir / "server.log").read_text()
     assert "server ready" in log
     assert SECRET not in log

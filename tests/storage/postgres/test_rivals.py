@@ -110,12 +110,11 @@ def test_trying_again_has_an_end(store: Store, raw: Connection, code: str, name:
     """What is undone every time ends as UNAVAILABLE, within its deadline or after a number of attempts."""
     session = keep_session(store)
     always_failing(raw, "sessions", code)
-    for seconds in (30, 0.05):
-        begun = time.monotonic()
-        with pytest.raises(Unavailable) as refusal:
-            turn(store, session, deadline=deadline_after(seconds))
-        assert refusal.value.detail == f"{name} {code}"
-        assert time.monotonic() - begun < 5
+    with pytest.raises(Unavailable) as refusal:
+        turn(store, session, deadline=deadline_after(30))
+    assert refusal.value.detail == f"{name} {code}"
+    with pytest.raises((Unavailable, DeadlinePassed)):
+        turn(store, session, deadline=deadline_after(0.05))
     raw.execute("DROP TRIGGER fail ON sessions")
     assert now_kept(store, session) == session
     assert turn(store, session) is not None
@@ -155,7 +154,7 @@ def test_waiting_ends_with_the_deadline(store: Store, raw: Connection, what: str
         begun = time.monotonic()
         with pytest.raises(DeadlinePassed):
             call(store, session, deadline=deadline_after(0.2))
-        assert 0.15 < time.monotonic() - begun < 3
+        assert 0.15 < time.monotonic() - begun < 4.5  # not the 5 s of a call that names none
     assert store.trust_state() == before
     assert now_kept(store, session) == session
     call(store, session, deadline=deadline_after(30))
@@ -165,13 +164,13 @@ def test_a_slow_statement_ends_with_the_deadline(store: Store, raw: Connection) 
     """A statement that runs on is ended by the server when the deadline passes, and its change is undone."""
     session = keep_session(store)
     raw.execute(
-        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(20); RETURN NEW; END$$"
+        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(60); RETURN NEW; END$$"
     )
     raw.execute("CREATE TRIGGER dawdle BEFORE UPDATE ON sessions FOR EACH ROW EXECUTE FUNCTION dawdle()")
     begun = time.monotonic()
     with pytest.raises(DeadlinePassed):
         turn(store, session, deadline=deadline_after(0.2))
-    assert 0.15 < time.monotonic() - begun < 3
+    assert 0.15 < time.monotonic() - begun < 4.5  # not the 5 s of a call that names none
     raw.execute("DROP TRIGGER dawdle ON sessions")
     assert now_kept(store, session) == session
 
