@@ -86,7 +86,7 @@ class Mint:
         payload = payload_of(claims, profile=profile, api_key=trust.app.api_key)
         text = self._sign(key, typ=TYP[profile], payload=payload)
         if len(text) > MAX_MINTED_BYTES:
-            _refuse_size(len(text))
+            _refuse_size(len(text), grant)
         return MintedToken(text, VerifiedToken(trust.app.api_key, key.key_id, key.algorithm, claims))
 
     def mint_for_session(self, trust: AppTrust, session: Session, *, ttl: timedelta | None = None) -> MintedToken:
@@ -116,11 +116,25 @@ def _default_audience(trust: AppTrust) -> tuple[str, ...]:
     return (trust.app.api_key,) if trust.app.settings.profile is Profile.AT_JWT else ()
 
 
-def _refuse_size(size: int) -> None:
+def _refuse_size(size: int, grant: Grant) -> None:
     faults = Faults()
     faults.add(
-        "custom_claims",
+        _heaviest(grant),
         f"and the other data make a token of {size} bytes; at most {MAX_MINTED_BYTES} are minted",
         Reason.TOKEN_TOO_LARGE,
     )
     faults.refuse_any()
+
+
+def _heaviest(grant: Grant) -> str:
+    """The field that takes most of a token: what to send less of."""
+    subject = grant.kind.value
+    sizes = {
+        f"{subject}.custom": len(str(grant.user.custom)),
+        f"{subject}.name": len(grant.user.name),
+        f"{subject}.image": len(grant.user.image),
+        "scope": len(str(grant.scope)),
+        "audience": len(str(grant.audience)),
+        "custom_claims": len(str(grant.custom_claims)),
+    }
+    return max(sizes, key=sizes.__getitem__)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from authsvc.errors import AuthError
+from authsvc.errors import AuthError, InvalidRequest
 from authsvc.model import PUBLIC_ID, Kind
 from authsvc.tokens.requests import GuestSubject
 from tests.guest.front_end import ADDRESS, OPEN, REQUEST_ID, FrontEnd, fields_of, reason_of
@@ -156,10 +156,21 @@ def test_an_app_must_be_named(front: FrontEnd) -> None:
     assert fields_of(lambda: front.guest("")) == ["api_key"]
 
 
-def test_a_token_over_4_kib_is_refused(front: FrontEnd) -> None:
-    """What does not fit a token is refused with its own reason and opens nothing; what fits is minted."""
+@pytest.mark.parametrize(
+    ("wish", "field"),
+    [
+        ({"name": "n" * 4_000}, "guest.name"),
+        ({"image": "i" * 4_000}, "guest.image"),
+        ({"name": "n" * 500, "custom": {"x": "x" * 3_000}}, "guest.custom"),
+    ],
+)
+def test_a_token_over_4_kib_is_refused(front: FrontEnd, wish: dict[str, Any], field: str) -> None:
+    """What does not fit a token is refused by the field that takes most of it, and opens nothing; less is minted."""
     app = front.service.app(**OPEN)
-    assert reason_of(lambda: front.guest(app, refreshable=True, name="n" * 4_000)) == "TOKEN_TOO_LARGE"
+    with pytest.raises(InvalidRequest) as refused:
+        front.guest(app, refreshable=True, **wish)
+    assert refused.value.reason == "TOKEN_TOO_LARGE"
+    assert [violation.field for violation in refused.value.violations] == [field]
     assert front.service.rows()["sessions"] == 0
     assert len(front.guest(app, name="n" * 1_000).minted.text) > 1_000
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -83,7 +84,24 @@ def test_a_token_has_4_kib_at_most(desk: Service, app: ApiKey) -> None:
         size += 1
     assert MAX_MINTED_BYTES - 2 <= token_size(desk, app, size) <= MAX_MINTED_BYTES
     refused = violations(desk, app, UserSubject("sara", custom={"x": "x" * (size + 1)}))
-    assert [violation.reason for violation in refused.values()] == [Reason.TOKEN_TOO_LARGE]
+    assert {field: violation.reason for field, violation in refused.items()} == {"user.custom": Reason.TOKEN_TOO_LARGE}
+
+
+@pytest.mark.parametrize(
+    ("user", "fields", "field"),
+    [
+        ({"name": "n" * 4000}, {}, "user.name"),
+        ({"image": "n" * 4000}, {}, "user.image"),
+        ({}, {"custom_claims": {"x": "x" * 4000}}, "custom_claims"),
+        ({}, {"audience": tuple(f"{n:0250}" for n in range(20))}, "audience"),
+        ({}, {"scope": ScopeRequest(tuple(f"call:{n:0100}" for n in range(100)))}, "scope"),
+    ],
+)
+def test_the_refusal_names_what_is_large(
+    desk: Service, app: ApiKey, user: dict[str, Any], fields: dict[str, Any], field: str
+) -> None:
+    """A token over 4 KiB is refused by the field that takes most of it."""
+    assert list(violations(desk, app, UserSubject("sara", **user), **fields)) == [field]
 
 
 def test_a_token_that_is_too_large_opens_no_session(service: Service) -> None:
