@@ -14,7 +14,7 @@ WRONG: Metadata = bearer("ask1_wrong")
 
 
 def test_the_chain_is_the_recipe(server: RunningServer) -> None:
-    """Outermost first: log, errors, deadline, all places, credential, the principal's places, streams', strangers, the body."""
+    """Outermost first: log, errors, deadline, all places, credential, a caller's places, streams, strangers, body."""
     assert [type(interceptor).__name__ for interceptor in server.rpc.steps.chain] == [
         "RequestLog",
         "Errors",
