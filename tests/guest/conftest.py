@@ -9,7 +9,20 @@ import pytest
 
 from tests.conftest import HandClock
 from tests.guest.front_end import FrontEnd
-from tests.tokens.service import open_service
+from tests.tokens.service import Service, open_service
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service whose clock nobody moves and whose rows and lines nobody counts."""
+    with open_service(tmp_path_factory.mktemp("lobby"), HandClock()) as service:
+        yield service
+
+
+@pytest.fixture
+def lobby(shared: Service) -> FrontEnd:
+    """Front ends of the shared service: each test makes an app of its own."""
+    return FrontEnd(shared)
 
 
 @pytest.fixture

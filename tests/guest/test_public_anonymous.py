@@ -29,21 +29,21 @@ CID = "livestream:match"
     ],
     ids=lambda switches: "+".join(switches) or "none",
 )
-def test_the_switch_and_a_pattern_are_needed(front: FrontEnd, switches: dict[str, Any]) -> None:
+def test_the_switch_and_a_pattern_are_needed(lobby: FrontEnd, switches: dict[str, Any]) -> None:
     """Anonymous visitors need the app's switch and a pattern that fits; either alone opens nothing."""
-    app = front.service.app(**switches)
-    assert reason_of(lambda: front.watch(app, CID)) == CLOSED
-    front.service.set(app, **WATCHED)
-    assert front.watch(app, CID).minted.token.claims.user.id == "!anon"
+    app = lobby.service.app(**switches)
+    assert reason_of(lambda: lobby.watch(app, CID)) == CLOSED
+    lobby.service.set(app, **WATCHED)
+    assert lobby.watch(app, CID).minted.token.claims.user.id == "!anon"
 
 
 @pytest.mark.parametrize("cids", [(CID,), (), ("no cid",)])
-def test_an_unknown_app_is_answered_as_one_that_is_switched_off(front: FrontEnd, cids: tuple[str, ...]) -> None:
+def test_an_unknown_app_is_answered_as_one_that_is_switched_off(lobby: FrontEnd, cids: tuple[str, ...]) -> None:
     """Names of apps are not told, whatever the scope is."""
     found = []
-    for app in ("no-such-app", front.service.app(), front.service.app(suspended=True)):
+    for app in ("no-such-app", lobby.service.app(), lobby.service.app(suspended=True)):
         with pytest.raises(AuthError) as refused:
-            front.watch(app, *cids)
+            lobby.watch(app, *cids)
         found.append((refused.value.reason, dict(refused.value.metadata)))
     assert found == [(CLOSED, {})] * 3
 
@@ -59,11 +59,11 @@ def test_an_unknown_app_is_answered_as_one_that_is_switched_off(front: FrontEnd,
         (("Livestream:match",), ()),
     ],
 )
-def test_every_cid_must_fit(front: FrontEnd, calls: tuple[str, ...], channels: tuple[str, ...]) -> None:
+def test_every_cid_must_fit(lobby: FrontEnd, calls: tuple[str, ...], channels: tuple[str, ...]) -> None:
     """One call or channel outside the patterns refuses the whole; without it the rest is minted."""
-    app = front.service.app(**WATCHED)
-    assert reason_of(lambda: front.watch(app, *calls, channel_cids=channels)) == CLOSED
-    assert front.watch(app, CID, "room:lobby", channel_cids=("livestream:chat",)).minted.text
+    app = lobby.service.app(**WATCHED)
+    assert reason_of(lambda: lobby.watch(app, *calls, channel_cids=channels)) == CLOSED
+    assert lobby.watch(app, CID, "room:lobby", channel_cids=("livestream:chat",)).minted.text
 
 
 def test_the_token_is_the_apps(front: FrontEnd) -> None:
@@ -83,20 +83,20 @@ def test_the_token_is_the_apps(front: FrontEnd) -> None:
     assert (issued.refresh_token, issued.refresh_expires_at) == ("", None)
 
 
-def test_the_token_opens_its_call_alone(front: FrontEnd) -> None:
+def test_the_token_opens_its_call_alone(lobby: FrontEnd) -> None:
     """Validation answers ACTIVE for the call asked for and SCOPE_DENIED for any other, open or not."""
-    app = front.service.app(**WATCHED)
-    token = front.watch(app, CID).minted.text
-    assert front.service.validate(app, token, call_cid=CID).active
-    assert front.service.validate(app, token, call_cid="livestream:other").status is TokenStatus.SCOPE_DENIED
+    app = lobby.service.app(**WATCHED)
+    token = lobby.watch(app, CID).minted.text
+    assert lobby.service.validate(app, token, call_cid=CID).active
+    assert lobby.service.validate(app, token, call_cid="livestream:other").status is TokenStatus.SCOPE_DENIED
 
 
 @pytest.mark.parametrize("unscoped", [False, True])
-def test_a_scope_is_required(front: FrontEnd, unscoped: bool) -> None:
+def test_a_scope_is_required(lobby: FrontEnd, unscoped: bool) -> None:
     """A scope must be there, also where the app lets services issue unscoped anonymous tokens."""
-    app = front.service.app(**WATCHED, allow_unscoped_anonymous=unscoped)
-    assert fields_of(lambda: front.guests.issue_anonymous(AnonymousWish(app), ADDRESS)) == ["scope"]
-    assert fields_of(lambda: front.watch(app)) == ["scope"]
+    app = lobby.service.app(**WATCHED, allow_unscoped_anonymous=unscoped)
+    assert fields_of(lambda: lobby.guests.issue_anonymous(AnonymousWish(app), ADDRESS)) == ["scope"]
+    assert fields_of(lambda: lobby.watch(app)) == ["scope"]
 
 
 @pytest.mark.parametrize(
@@ -111,36 +111,36 @@ def test_a_scope_is_required(front: FrontEnd, unscoped: bool) -> None:
         (ScopeRequest(("x",), ("y",)), ["scope.call_cids[0]", "scope.channel_cids[0]"]),
     ],
 )
-def test_a_bad_scope_names_its_fields(front: FrontEnd, scope: ScopeRequest, fields: list[str]) -> None:
+def test_a_bad_scope_names_its_fields(lobby: FrontEnd, scope: ScopeRequest, fields: list[str]) -> None:
     """Each fault of a scope is told under its field; a pattern is no cid, so nobody asks for all of them."""
-    app = front.service.app(**WATCHED)
-    assert fields_of(lambda: front.guests.issue_anonymous(AnonymousWish(app, scope), ADDRESS)) == fields
+    app = lobby.service.app(**WATCHED)
+    assert fields_of(lambda: lobby.guests.issue_anonymous(AnonymousWish(app, scope), ADDRESS)) == fields
 
 
-def test_a_hundred_cids_fit(front: FrontEnd) -> None:
+def test_a_hundred_cids_fit(lobby: FrontEnd) -> None:
     """A hundred open cids are minted: one more is a fault, as above."""
-    app = front.service.app(**WATCHED)
-    assert front.watch(app, *(f"livestream:{n}" for n in range(100))).minted.text
+    app = lobby.service.app(**WATCHED)
+    assert lobby.watch(app, *(f"livestream:{n}" for n in range(100))).minted.text
 
 
-def test_an_app_must_be_named(front: FrontEnd) -> None:
+def test_an_app_must_be_named(lobby: FrontEnd) -> None:
     """There is no only app of a caller that nobody knows."""
-    assert fields_of(lambda: front.watch("", CID)) == ["api_key"]
+    assert fields_of(lambda: lobby.watch("", CID)) == ["api_key"]
 
 
-def test_a_suspended_app_says_so_where_it_was_open(front: FrontEnd) -> None:
+def test_a_suspended_app_says_so_where_it_was_open(lobby: FrontEnd) -> None:
     """An app that opens its calls is known, and says that it is suspended."""
-    app = front.service.app(**WATCHED, suspended=True)
-    assert reason_of(lambda: front.watch(app, CID)) == "APP_SUSPENDED"
+    app = lobby.service.app(**WATCHED, suspended=True)
+    assert reason_of(lambda: lobby.watch(app, CID)) == "APP_SUSPENDED"
 
 
-def test_only_calls_of_open_apps_are_counted(front: FrontEnd) -> None:
+def test_only_calls_of_open_apps_are_counted(lobby: FrontEnd) -> None:
     """The limit of an app hears of open apps only."""
-    app = front.service.app(**WATCHED)
-    assert reason_of(lambda: front.watch("no-such-app", CID)) == CLOSED
-    assert front.admitted == []
-    front.watch(app, CID)
-    assert front.admitted == [app]
+    app = lobby.service.app(**WATCHED)
+    assert reason_of(lambda: lobby.watch("no-such-app", CID)) == CLOSED
+    assert lobby.admitted == []
+    lobby.watch(app, CID)
+    assert lobby.admitted == [app]
 
 
 def test_the_audit_names_the_public_and_its_address(front: FrontEnd) -> None:

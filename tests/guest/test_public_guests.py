@@ -21,36 +21,36 @@ DISABLED = "PUBLIC_GUESTS_DISABLED"
     [{}, {"guests_enabled": True}, {"public_guests": True}, {"anonymous_enabled": True, "public_guests": True}],
     ids=lambda switches: "+".join(switches) or "none",
 )
-def test_both_switches_must_be_on(front: FrontEnd, switches: dict[str, Any]) -> None:
+def test_both_switches_must_be_on(lobby: FrontEnd, switches: dict[str, Any]) -> None:
     """Guests come in without a credential only where the app has guests at all and lets the public have them."""
-    app = front.service.app(**switches)
-    assert reason_of(lambda: front.guest(app)) == DISABLED
-    front.service.set(app, **OPEN)
-    assert front.guest(app).minted.token.claims.kind is Kind.GUEST
+    app = lobby.service.app(**switches)
+    assert reason_of(lambda: lobby.guest(app)) == DISABLED
+    lobby.service.set(app, **OPEN)
+    assert lobby.guest(app).minted.token.claims.kind is Kind.GUEST
 
 
 @pytest.mark.parametrize("faulty", [False, True])
-def test_an_unknown_app_is_answered_as_one_that_is_switched_off(front: FrontEnd, faulty: bool) -> None:
+def test_an_unknown_app_is_answered_as_one_that_is_switched_off(lobby: FrontEnd, faulty: bool) -> None:
     """Whoever tries names learns nothing: one refusal, whatever else is wrong, for a suspended app too."""
-    off, gone = front.service.app(), front.service.app(suspended=True)
+    off, gone = lobby.service.app(), lobby.service.app(suspended=True)
     request_id = "short" if faulty else ""
     found = []
     for app in ("no-such-app", off, gone):
         with pytest.raises(AuthError) as refused:
-            front.guest(app, request_id, id_hint="!" if faulty else "")
+            lobby.guest(app, request_id, id_hint="!" if faulty else "")
         found.append((type(refused.value), refused.value.reason, refused.value.metadata, refused.value.retry_after))
     assert len(set(map(str, found))) == 1
     assert found[0][1] == DISABLED
 
 
-def test_a_suspended_app_says_so_to_whom_it_let_in(front: FrontEnd) -> None:
+def test_a_suspended_app_says_so_to_whom_it_let_in(lobby: FrontEnd) -> None:
     """An app with open doors is known; its suspension stops issue and refresh, and its end lets them go on."""
-    app = front.service.app(**OPEN)
-    token = front.guest(app, refreshable=True).refresh_token
-    front.service.set(app, suspended=True)
-    assert reason_of(lambda: front.guest(app)) == reason_of(lambda: front.refresh(token)) == "APP_SUSPENDED"
-    front.service.set(app, suspended=False)
-    assert front.refresh(token).rotated
+    app = lobby.service.app(**OPEN)
+    token = lobby.guest(app, refreshable=True).refresh_token
+    lobby.service.set(app, suspended=True)
+    assert reason_of(lambda: lobby.guest(app)) == reason_of(lambda: lobby.refresh(token)) == "APP_SUSPENDED"
+    lobby.service.set(app, suspended=False)
+    assert lobby.refresh(token).rotated
 
 
 def test_what_is_minted_is_the_apps(front: FrontEnd) -> None:
@@ -74,11 +74,11 @@ def test_what_is_minted_is_the_apps(front: FrontEnd) -> None:
     assert front.service.validate(app, issued.minted.text, audience="chat").active
 
 
-def test_a_guest_without_a_name_is_a_guest(front: FrontEnd) -> None:
+def test_a_guest_without_a_name_is_a_guest(lobby: FrontEnd) -> None:
     """Nothing about a guest is required, and two are never the same."""
-    app = front.service.app(**OPEN)
-    assert front.guest(app).minted.token.claims.user.id != front.guest(app).minted.token.claims.user.id
-    assert front.guest(app).refresh_token == ""
+    app = lobby.service.app(**OPEN)
+    assert lobby.guest(app).minted.token.claims.user.id != lobby.guest(app).minted.token.claims.user.id
+    assert lobby.guest(app).refresh_token == ""
 
 
 def test_a_retry_is_the_same_guest_and_the_same_session(front: FrontEnd) -> None:
@@ -95,19 +95,19 @@ def test_a_retry_is_the_same_guest_and_the_same_session(front: FrontEnd) -> None
     assert front.service.rows()["sessions"] == 2
 
 
-def test_a_service_with_the_same_request_id_gets_another_guest(front: FrontEnd) -> None:
+def test_a_service_with_the_same_request_id_gets_another_guest(lobby: FrontEnd) -> None:
     """What is derived for the public is nothing that a service is given, even for one app, request id and hint."""
-    app = front.service.app(**OPEN)
-    public = front.guest(app, REQUEST_ID, refreshable=True, id_hint="ann")
-    service = front.service.issue(app, GuestSubject("ann"), refreshable=True, request_id=REQUEST_ID)
+    app = lobby.service.app(**OPEN)
+    public = lobby.guest(app, REQUEST_ID, refreshable=True, id_hint="ann")
+    service = lobby.service.issue(app, GuestSubject("ann"), refreshable=True, request_id=REQUEST_ID)
     assert public.minted.token.claims.user.id != service.minted.token.claims.user.id
     assert session_id_of(public) != session_id_of(service)
 
 
-def test_another_app_gives_another_guest(front: FrontEnd) -> None:
+def test_another_app_gives_another_guest(lobby: FrontEnd) -> None:
     """One request id in two apps makes two guests."""
-    one, other = front.service.app(**OPEN), front.service.app(**OPEN)
-    first, second = front.guest(one, REQUEST_ID), front.guest(other, REQUEST_ID)
+    one, other = lobby.service.app(**OPEN), lobby.service.app(**OPEN)
+    first, second = lobby.guest(one, REQUEST_ID), lobby.guest(other, REQUEST_ID)
     assert first.minted.token.claims.user.id != second.minted.token.claims.user.id
 
 
@@ -150,10 +150,10 @@ def test_a_bad_wish_names_its_fields(front: FrontEnd, wish: dict[str, Any], fiel
     assert front.service.rows()["sessions"] == 0
 
 
-def test_an_app_must_be_named(front: FrontEnd) -> None:
+def test_an_app_must_be_named(lobby: FrontEnd) -> None:
     """There is no only app of a caller that nobody knows."""
-    front.service.app(**OPEN)
-    assert fields_of(lambda: front.guest("")) == ["api_key"]
+    lobby.service.app(**OPEN)
+    assert fields_of(lambda: lobby.guest("")) == ["api_key"]
 
 
 @pytest.mark.parametrize(
@@ -175,15 +175,15 @@ def test_a_token_over_4_kib_is_refused(front: FrontEnd, wish: dict[str, Any], fi
     assert len(front.guest(app, name="n" * 1_000).minted.text) > 1_000
 
 
-def test_only_calls_of_open_apps_are_counted(front: FrontEnd) -> None:
+def test_only_calls_of_open_apps_are_counted(lobby: FrontEnd) -> None:
     """The limit of an app hears of each call of an open app, and never of a name that opens nothing."""
-    app, closed = front.service.app(**OPEN), front.service.app()
+    app, closed = lobby.service.app(**OPEN), lobby.service.app()
     for name in ("no-such-app", closed):
-        assert reason_of(lambda name=name: front.guest(name)) == DISABLED  # type: ignore[misc]
-    assert front.admitted == []
-    token = front.guest(app, refreshable=True).refresh_token
-    front.refresh(token)
-    assert front.admitted == [app, app]
+        assert reason_of(lambda name=name: lobby.guest(name)) == DISABLED  # type: ignore[misc]
+    assert lobby.admitted == []
+    token = lobby.guest(app, refreshable=True).refresh_token
+    lobby.refresh(token)
+    assert lobby.admitted == [app, app]
 
 
 def test_an_app_at_its_limit_opens_nothing(front: FrontEnd) -> None:

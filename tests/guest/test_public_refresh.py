@@ -12,15 +12,15 @@ from tests.guest.front_end import OPEN, REQUEST_ID, FrontEnd, fields_of, reason_
 from tests.tokens.service import Service, payload_of, session_id_of
 
 
-def test_a_guest_goes_on(front: FrontEnd) -> None:
+def test_a_guest_goes_on(lobby: FrontEnd) -> None:
     """A refresh turns the session: the same guest, the same session, the next refresh token, which is good again."""
-    app = front.service.app(**OPEN)
-    issued = front.guest(app, refreshable=True, name="Ann", id_hint="ann")
-    turned = front.refresh(issued.refresh_token)
+    app = lobby.service.app(**OPEN)
+    issued = lobby.guest(app, refreshable=True, name="Ann", id_hint="ann")
+    turned = lobby.refresh(issued.refresh_token)
     assert turned.rotated
     assert turned.minted.token.claims.user == issued.minted.token.claims.user
     assert session_id_of(turned) == session_id_of(issued)
-    assert front.refresh(turned.refresh_token).rotated
+    assert lobby.refresh(turned.refresh_token).rotated
 
 
 def test_a_lost_answer_is_given_again(front: FrontEnd) -> None:
@@ -103,12 +103,12 @@ def test_a_switch_turned_off_stops_the_public(front: FrontEnd, switch: str) -> N
     assert front.refresh(token).rotated
 
 
-def test_a_service_needs_no_public_switch(front: FrontEnd) -> None:
+def test_a_service_needs_no_public_switch(lobby: FrontEnd) -> None:
     """With the public shut out, the app's backend can still renew its guests."""
-    app = front.service.app(**OPEN)
-    token = front.guest(app, refreshable=True).refresh_token
-    front.service.set(app, public_guests=False)
-    assert front.service.refresh(token).rotated
+    app = lobby.service.app(**OPEN)
+    token = lobby.guest(app, refreshable=True).refresh_token
+    lobby.service.set(app, public_guests=False)
+    assert lobby.service.refresh(token).rotated
 
 
 @pytest.mark.parametrize(
@@ -119,15 +119,15 @@ def test_a_service_needs_no_public_switch(front: FrontEnd) -> None:
         ("art1_x", "x" * 65, ["request_id"]),
     ],
 )
-def test_a_bad_request_names_its_fields(front: FrontEnd, token: str, request_id: str, fields: list[str]) -> None:
+def test_a_bad_request_names_its_fields(lobby: FrontEnd, token: str, request_id: str, fields: list[str]) -> None:
     """What is missing or malformed is told under its field."""
-    assert fields_of(lambda: front.refresh(token, request_id)) == fields
+    assert fields_of(lambda: lobby.refresh(token, request_id)) == fields
 
 
 @pytest.mark.parametrize("token", ["x", "art1_", "art1_" + "A" * 52, "ask1_x", "eyJ.e30.x"])
-def test_forged_text_is_refused_before_the_store(front: FrontEnd, token: str) -> None:
+def test_forged_text_is_refused_before_the_store(lobby: FrontEnd, token: str) -> None:
     """What we did not make is REFRESH_TOKEN_INVALID."""
-    assert reason_of(lambda: front.refresh(token)) == "REFRESH_TOKEN_INVALID"
+    assert reason_of(lambda: lobby.refresh(token)) == "REFRESH_TOKEN_INVALID"
 
 
 def test_what_a_refresh_mints_is_what_was_opened(front: FrontEnd) -> None:
