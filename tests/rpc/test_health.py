@@ -20,7 +20,7 @@ from tests.rpc.surface import HEALTH_CHECK, HEALTH_WATCH, VALIDATE, answered, co
 
 Response = health_pb2.HealthCheckResponse
 SERVING, NOT_SERVING, SERVICE_UNKNOWN = Response.SERVING, Response.NOT_SERVING, Response.SERVICE_UNKNOWN
-OK = 0
+OK, UNAVAILABLE = 0, 14
 BODY = pb.ValidateTokenRequest(api_key="dev", token="x").SerializeToString()
 
 
@@ -192,6 +192,21 @@ def test_health_answers_while_everything_else_is_refused(start_server: StartServ
         connection.call(VALIDATE, server.metadata)
         assert answered(connection, VALIDATE, server.metadata, BODY).reason == "OVERLOADED"
         assert answered(connection, HEALTH_CHECK).status == OK
+
+
+def test_watches_do_not_delay_the_end_of_the_server(server: RunningServer) -> None:
+    """They never end by themselves: a server that stops ends them, with the reason to ask another one."""
+    with connected(server.target) as connection:
+        streams = watching(connection, 5)
+        assert [told(connection, stream, 1) for stream in streams] == [[SERVING]] * 5
+        patient = {"lame_duck": timedelta(0), "grace": timedelta(hours=1)}
+        stopping = threading.Thread(target=server.rpc.stop, kwargs=patient)
+        stopping.start()
+        answers = [connection.answer(stream) for stream in streams]
+    stopping.join(30)
+    assert not stopping.is_alive()
+    assert {(answer.status, answer.reason) for answer in answers} == {(UNAVAILABLE, "DRAINING")}
+    assert {(line["code"], line["reason"]) for line in completed(server)} == {("UNAVAILABLE", "DRAINING")}
 
 
 def test_no_thread_of_a_watch_is_left(start_server: StartServer) -> None:
