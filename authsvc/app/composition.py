@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from authsvc.accounts.admin import AccountsAdmin
 from authsvc.accounts.authenticate import Authenticator
 from authsvc.app.alarms import start_alarm
-from authsvc.app.observing import cache_state, make_metrics, timed
+from authsvc.app.observing import cache_state, make_metrics, observed_sign, observed_store
 from authsvc.apps.admin import AppsAdmin
 from authsvc.clock import Clock, Monotonic, Randomness, system_clock, system_monotonic, system_randomness
 from authsvc.config import Settings
@@ -25,7 +26,6 @@ from authsvc.rpc.guest_servicer import GuestServicer
 from authsvc.rpc.limits import Limits
 from authsvc.rpc.server import RpcServer, Surface
 from authsvc.rpc.strangers import Strangers
-from authsvc.signing.jws import sign_compact
 from authsvc.signing.sealing import Kek, Sealer
 from authsvc.storage import open_store
 from authsvc.storage.base import Store
@@ -42,6 +42,9 @@ from authsvc.trust.feed import Feed
 from authsvc.trust.secrets import GUEST_KEY_PURPOSE, REFRESH_KEY_PURPOSE, service_secrets
 from authsvc.trust.view import TrustView
 from authsvc.verify.verifier import Verifier
+
+if TYPE_CHECKING:
+    from authsvc.rpc.tracing import Tracing  # with its library, which is an extra
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +103,19 @@ def build_server(
     monotonic: Monotonic = system_monotonic,
     randomness: Randomness = system_randomness,
     limits: Limits | None = None,
+    tracing: Tracing | None = None,
 ) -> RpcServer:
     """The gRPC server over a domain, not listening yet."""
     refresh_keys = service_secrets(domain.store, domain.sealer, REFRESH_KEY_PURPOSE, clock=clock)
     guest_keys = service_secrets(domain.store, domain.sealer, GUEST_KEY_PURPOSE, clock=clock)
     refresh_tokens, ids = RefreshTokens(refresh_keys), DerivedIds(guest_keys[max(guest_keys)], randomness)
+    store = observed_store(domain.store, tracing)
     verifier = Verifier(domain.view, clock=clock, development_tokens=dev or development_tokens)
     domain.metrics.signature_cache = cache_state(verifier)
-    mint = Mint(domain.view, clock=clock, randomness=randomness, sign=timed(sign_compact, domain.metrics))
+    mint = Mint(domain.view, clock=clock, randomness=randomness, sign=observed_sign(domain.metrics, tracing))
     audit = TokenAudit(domain.logs.get_logger("audit"))
-    issue = Issue(domain.view, domain.store, mint, refresh_tokens, ids, audit)
-    refresh = Refresh(domain.view, domain.store, mint, refresh_tokens, audit, count=domain.metrics.refreshes.add)
+    issue = Issue(domain.view, store, mint, refresh_tokens, ids, audit)
+    refresh = Refresh(domain.view, store, mint, refresh_tokens, audit, count=domain.metrics.refreshes.add)
     limits = limits or Limits()
     strangers = Strangers(Addresses(trusted_proxies), limits, monotonic)
     auth = AuthServicer(
@@ -128,7 +133,7 @@ def build_server(
         reflection=reflection or dev,
         reflection_open=dev,
     )
-    return RpcServer(surface, domain.logs, randomness, limits, domain.metrics)
+    return RpcServer(surface, domain.logs, randomness, limits, domain.metrics, tracing)
 
 
 def make_logs(settings: Settings, clock: Clock) -> LoggerSystem:

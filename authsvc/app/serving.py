@@ -13,6 +13,7 @@ from authsvc import __version__
 from authsvc.app import Refused
 from authsvc.app.composition import Domain, build_server, open_domain
 from authsvc.app.dev import dev_kek, greeting, make_dev_things
+from authsvc.app.observing import open_tracing
 from authsvc.app.readiness import Readiness
 from authsvc.app.refusals import check_exposure, kek_of, refusing, settings_of_process
 from authsvc.clock import system_randomness
@@ -31,13 +32,17 @@ def run_server(*, dev: bool) -> int:
     stopping = _stop_on_signals()
     with refusing():
         kek = dev_kek(settings, system_randomness) if dev else kek_of(settings)
-        with open_domain(settings, kek, migrate=dev) as domain:
+        with (
+            open_domain(settings, kek, migrate=dev) as domain,
+            open_tracing(os.environ, domain.logs.get_logger("server")) as tracing,
+        ):
             server = build_server(
                 domain,
                 dev=dev,
                 reflection=settings.reflection,
                 development_tokens=settings.allow_development_tokens,
                 trusted_proxies=settings.proxies,
+                tracing=tracing,
             )
             _serve(server, domain, settings, stopping, dev=dev)
     return 0

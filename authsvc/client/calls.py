@@ -12,6 +12,7 @@ from authsvc.client.credential import Bearer
 from authsvc.client.errors import AuthClientError, Unavailable
 from authsvc.client.retries import NO_RETRIES, Retries
 from authsvc.client.status import error_of
+from authsvc.client.tracing import trace_context
 from authsvc.clock import Deadline, deadline_after, seconds_left
 
 Request = TypeVar("Request")
@@ -23,6 +24,7 @@ class Calls:
 
     def __init__(self, bearer: Bearer, *, timeout: timedelta, retries: Retries) -> None:
         self._bearer = bearer
+        self._trace_context = trace_context()
         self._timeout = _positive(timeout)
         self._retries = retries
 
@@ -49,7 +51,7 @@ class Calls:
         deadline = deadline_after(limit.total_seconds())
         delays = retries.delays()
         while True:
-            outcome = _attempt(method, request, deadline, self._bearer)
+            outcome = self._attempt(method, request, deadline)
             if not isinstance(outcome, AuthClientError):
                 return outcome
             delay = _delay(outcome, delays)
@@ -57,16 +59,19 @@ class Calls:
                 raise outcome
             retries.pause(delay)
 
-
-def _attempt(
-    method: grpc.UnaryUnaryMultiCallable[Request, Answer], request: Request, deadline: Deadline, bearer: Bearer
-) -> Answer | AuthClientError:
-    # The error is returned, not raised: raised from here it would carry gRPC's frames as its context, and
-    # reporters that print the variables of frames would print the credential among the metadata.
-    try:
-        return method(request, timeout=max(seconds_left(deadline), 0), metadata=bearer.metadata())
-    except grpc.RpcError as fault:
-        return error_of(fault)
+    def _attempt(
+        self, method: grpc.UnaryUnaryMultiCallable[Request, Answer], request: Request, deadline: Deadline
+    ) -> Answer | AuthClientError:
+        # The error is returned, not raised: raised from here it would carry gRPC's frames as its context, and
+        # reporters that print the variables of frames would print the credential among the metadata.
+        try:
+            return method(
+                request,
+                timeout=max(seconds_left(deadline), 0),
+                metadata=(*self._trace_context(), *self._bearer.metadata()),
+            )
+        except grpc.RpcError as fault:
+            return error_of(fault)
 
 
 def _delay(error: AuthClientError, delays: Iterator[float]) -> float | None:

@@ -6,7 +6,7 @@ secrets. Must not know who logs, nor tokens, stores, settings or gRPC: it import
 
 from authsvc.logs.levels import LEVEL_NAMES, Level, LogSettingError, parse_levels
 from authsvc.logs.logger import Logger
-from authsvc.logs.redaction import FIELDS
+from authsvc.logs.redaction import FIELDS, shown
 from authsvc.logs.routing import LoggerSettings, Sink
 from authsvc.logs.secret import Secret, SecretBytes, SecretText
 from authsvc.logs.sentry import MissingExtraError, SentrySink, sentry_client
@@ -37,5 +37,6 @@ __all__ = [
     "TemporaryLevels",
     "parse_levels",
     "sentry_client",
+    "shown",
     "sink_for_format",
 ]

@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 
 from authsvc.clock import Deadline
 from authsvc.model import Principal
+from authsvc.rpc.library import status_code
 from authsvc.rpc.methods import Method
 from authsvc.rpc.tickets import Ticket
 
@@ -39,6 +40,7 @@ class Call:
     app: str = ""
     reason: str = ""
     error_id: str = ""
+    trace_id: str = ""
     answered: bool = False
     deadline: Deadline | None = None
     _context: grpc.ServicerContext | None = None
@@ -60,6 +62,14 @@ class Call:
         """The library's view of the call; there only once it has a thread."""
         assert self._context is not None, "the call has no thread yet"
         return self._context
+
+    @property
+    def code(self) -> grpc.StatusCode:
+        """How the call ended; of use once it has."""
+        code = status_code(self.context) or grpc.StatusCode.OK
+        if code is grpc.StatusCode.OK and not (self.answered or self.context.is_active()):
+            return grpc.StatusCode.CANCELLED  # the caller left before the answer
+        return code
 
     @property
     def messages(self) -> Iterator[bytes]:

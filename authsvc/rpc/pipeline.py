@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
 from google.protobuf.message import Message
@@ -24,6 +24,9 @@ from authsvc.rpc.interceptors.step import Interceptor, Proceed
 from authsvc.rpc.methods import Form, Method, Send
 from authsvc.rpc.patience import Patience
 
+if TYPE_CHECKING:
+    from authsvc.rpc.tracing import Tracing  # with its library, which is an extra
+
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in the stubs only
 
 
@@ -35,6 +38,7 @@ class Steps:
     log: RequestLog
     errors: Errors
     body: Body
+    tracing: Tracing | None = None
 
 
 class Pipeline(grpc.ServerInterceptor):
@@ -92,6 +96,8 @@ class Pipeline(grpc.ServerInterceptor):
 
     def _begin_stream(self, call: Call, messages: Iterator[bytes], context: grpc.ServicerContext) -> None:
         call.begin(context, messages)
+        if self._steps.tracing is not None:
+            self._steps.tracing.follow(call)
         if not context.add_callback(partial(self._steps.log.completed, call)):
             self._steps.log.completed(call)  # it was over before it began
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import grpc
 
@@ -35,6 +36,9 @@ from authsvc.rpc.reflection import reflection_methods
 from authsvc.rpc.strangers import Strangers
 from authsvc.rpc.tls import TlsFiles
 from authsvc.v1 import admin_pb2, auth_pb2, guest_pb2
+
+if TYPE_CHECKING:
+    from authsvc.rpc.tracing import Tracing  # with its library, which is an extra
 
 POOL_THREADS = 128
 REFUSAL_THREADS = 4
@@ -90,7 +94,13 @@ class RpcServer:
     """A server that is built, started once, and stopped once."""
 
     def __init__(
-        self, surface: Surface, logs: LoggerSystem, randomness: Randomness, limits: Limits, metrics: Metrics
+        self,
+        surface: Surface,
+        logs: LoggerSystem,
+        randomness: Randomness,
+        limits: Limits,
+        metrics: Metrics,
+        tracing: Tracing | None = None,
     ) -> None:
         self._limits = limits
         self.patience = Patience(limits)
@@ -98,7 +108,7 @@ class RpcServer:
         self._admission = GlobalAdmission(limits)
         self._pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="authsvc-rpc")
         self._refusals = ThreadPoolExecutor(REFUSAL_THREADS, thread_name_prefix="authsvc-refusal")
-        self.steps = self._steps(surface, logs, randomness, metrics)
+        self.steps = self._steps(surface, logs, randomness, metrics, tracing)
         methods = served_methods(surface, self.health)
         metrics.calls.know(methods)
         metrics.in_flight, metrics.stalled = self._admission.in_flight, self.patience.stalled_in_all
@@ -139,7 +149,14 @@ class RpcServer:
         self._pool.shutdown()
         self._refusals.shutdown()
 
-    def _steps(self, surface: Surface, logs: LoggerSystem, randomness: Randomness, metrics: Metrics) -> Steps:
+    def _steps(
+        self,
+        surface: Surface,
+        logs: LoggerSystem,
+        randomness: Randomness,
+        metrics: Metrics,
+        tracing: Tracing | None,
+    ) -> Steps:
         rpc = logs.get_logger("rpc")
         log, errors = RequestLog(rpc, randomness, metrics.calls), Errors(Explanations(rpc, randomness))
         principals = PrincipalAdmission(self._limits)
@@ -147,6 +164,9 @@ class RpcServer:
         return Steps(
             chain=(
                 log,  # first, so that it sees how every call ended, whoever ended it
+                # Then the span: the line is the last word on a call and has the span's id; around the errors, so that
+                # the span's code is final too. Not there at all where nobody asked for spans.
+                *(() if tracing is None else (tracing,)),
                 errors,  # inside it, so that the code is final when the line is written
                 Deadlines(),  # before any work
                 self._admission,  # before the credential, so that a flood costs no hashing
@@ -159,6 +179,7 @@ class RpcServer:
             log=log,
             errors=errors,
             body=body,
+            tracing=tracing,
         )
 
 

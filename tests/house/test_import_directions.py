@@ -35,6 +35,8 @@ VIOLATIONS = [
     ("verify", "import authsvc.metrics", "What clients verify with counts for itself"),
     ("storage.sqlite", "import authsvc.metrics", "What clients verify with counts for itself"),
     ("rpc", "import prometheus_client", "Only metrics knows Prometheus"),
+    ("rpc.server", "import opentelemetry.trace", "Only the tracing modules know OpenTelemetry"),
+    ("client.calls", "from opentelemetry import trace", "Only the tracing modules know OpenTelemetry"),
     ("storage.base", "import apsw", "Only its backend knows SQLite"),
     ("storage.sqlite", "import psycopg_pool", "Only its backend knows PostgreSQL"),
     ("storage.sqlite", "import psycopg", "Only its backend knows PostgreSQL"),

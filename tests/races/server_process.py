@@ -23,12 +23,13 @@ _READY_WITHIN = 30.0
 class ServerProcess:
     """Starts, kills and starts again; each start listens on a port of its own.
 
-    ``store`` is the store's address, where it is not the file in the state directory.
+    ``store`` is the store's address, where it is not the file in the state directory; ``environ`` wins over all else.
     """
 
-    def __init__(self, state_dir: Path, store: str = "") -> None:
+    def __init__(self, state_dir: Path, store: str = "", *, environ: Mapping[str, str] | None = None) -> None:
         self.state_dir = state_dir
         self._store = store
+        self._environ = environ or {}
         self.target = ""
         self._process: subprocess.Popen[str] | None = None
 
@@ -44,7 +45,7 @@ class ServerProcess:
         with (self.state_dir / "server.log").open("a") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "authsvc", "serve", "--dev"],
-                env=_environment(self.state_dir, self._store),
+                env={**_environment(self.state_dir, self._store), **self._environ},
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

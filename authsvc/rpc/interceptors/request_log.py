@@ -13,7 +13,6 @@ from authsvc.logs import Logger
 from authsvc.metrics import CallMetrics
 from authsvc.rpc.call import Call
 from authsvc.rpc.interceptors.step import Interceptor, Proceed
-from authsvc.rpc.library import status_code
 
 # W3C Trace Context, section 3.2: version, trace id, parent id, flags.
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}.*", re.ASCII)
@@ -37,9 +36,7 @@ class RequestLog(Interceptor):
     def completed(self, call: Call) -> None:
         """Give back the call's places, count it and write its line: it is over."""
         call.leave()
-        code = status_code(call.context) or grpc.StatusCode.OK
-        if code is grpc.StatusCode.OK and not (call.answered or call.context.is_active()):
-            code = grpc.StatusCode.CANCELLED  # the caller left before the answer
+        code = call.code
         seconds = time.perf_counter() - call.started
         self._metrics.completed(call.name, code.name, call.reason, seconds)
         write = self._log.error if code is grpc.StatusCode.INTERNAL else self._log.info
@@ -51,7 +48,7 @@ class RequestLog(Interceptor):
             duration_ms=round(seconds * 1000, 3),
             principal=call.principal.account_id if call.principal is not None else "",
             app=call.app,
-            trace_id=self._trace_id(call),
+            trace_id=call.trace_id or self._trace_id(call),
             peer=call.context.peer(),
             error_id=call.error_id,
         )
