@@ -86,7 +86,7 @@ TEXTS: Mapping[Reason, str] = MappingProxyType(
         Reason.APP_EXISTS: "an app with this api_key exists",
         Reason.SERVICE_ACCOUNT_EXISTS: "a service account with this name exists",
         Reason.CONFLICT: "the resource changed meanwhile; read it again and repeat the change",
-        Reason.RATE_LIMITED: "too many calls of this caller, or of callers without a credential; try again later",
+        Reason.RATE_LIMITED: "too many calls of this caller or for this app; the details say when to try again",
         Reason.OVERLOADED: "the service is at its limit; try again later",
         Reason.REQUEST_TOO_LARGE: "the request message is larger than this method accepts",
         Reason.DEADLINE_TOO_SHORT: "less than 10 ms were left of the deadline when the call arrived",

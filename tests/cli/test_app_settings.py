@@ -12,7 +12,8 @@ def test_each_type_is_read() -> None:
     """Durations, switches, lists, enums by their own names, and text."""
     assignments = [
         "max_ttl=12h", "clock_skew=0", "guests_enabled=true", "anonymous_enabled=false", "default_audience=a, b",
-        "algorithm=EdDSA", "profile=at+jwt", "issuer=https://auth.example/?a=b",
+        "algorithm=EdDSA", "profile=at+jwt", "issuer=https://auth.example/?a=b", "public_guests=true",
+        "public_anonymous_cids=livestream:*,room:lobby",
     ]  # fmt: skip
     settings, names = read_settings(assignments)
     assert settings == v1.AppSettings(
@@ -23,6 +24,8 @@ def test_each_type_is_read() -> None:
         algorithm=v1.ALGORITHM_EDDSA,
         profile=v1.PROFILE_AT_JWT,
         issuer="https://auth.example/?a=b",
+        public_guests=True,
+        public_anonymous_cids=["livestream:*", "room:lobby"],
     )
     assert names == [assignment.partition("=")[0] for assignment in assignments]
 
