@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +13,8 @@ from authsvc.cli.connection import connected
 from authsvc.cli.options import AsJson, Etag
 from authsvc.cli.output import Fact, json_of, print_facts, print_json, print_listing
 from authsvc.cli.refusals import usage_of
-from authsvc.cli.words import timestamp_words
+from authsvc.cli.secret_file import read_secret, warn_of_weak_secret
+from authsvc.cli.words import timestamp_words, yes_or_no
 from authsvc.clock import system_clock
 from authsvc.v1 import admin_pb2 as v1
 
@@ -33,15 +35,27 @@ NewSettings = Annotated[
 @apps.command()
 def create(
     api_key: Annotated[str, typer.Option("--api-key", metavar="KEY", help="Left out: one is made.")] = "",
+    secret_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--secret-file",
+            metavar="FILE",
+            help="Sign by HS256 with this existing secret, which others hold too; - reads standard input.",
+        ),
+    ] = None,
     new_settings: NewSettings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make an app with its first signing key."""
+    """Make an app with its first signing key, or from an existing key and secret."""
     with usage_of("--set"):
         settings, names = read_settings(new_settings or ())
-    request = v1.CreateAppRequest(api_key=api_key, settings=settings if names else None)
+    secret = read_secret(secret_file)
+    request = v1.CreateAppRequest(api_key=api_key, settings=settings if names else None, secret=secret)
     with connected(as_json) as connection:
-        _show(connection.client.admin.create_app(request), as_json)
+        answer = connection.client.admin.create_app(request)
+    _show(answer, as_json)
+    if answer.app.weak_secret:
+        warn_of_weak_secret()
 
 
 @apps.command()
@@ -59,7 +73,7 @@ def list_all(as_json: AsJson = False) -> None:
     if as_json:
         print_json(json_of(v1.ListAppsResponse(apps=found)))
     else:
-        print_listing(("API KEY", "ALGORITHM", "DEFAULT TTL", "GUESTS", "ANONYMOUS", "SUSPENDED"), map(_row, found))
+        print_listing(_COLUMNS, map(_row, found))
 
 
 @apps.command()
@@ -89,6 +103,8 @@ def resume(api_key: ApiKeyArgument, etag: Etag = "", as_json: AsJson = False) ->
         _show(connection.client.admin.resume_app(v1.ResumeAppRequest(api_key=api_key, etag=etag)), as_json)
 
 
+_COLUMNS = ("API KEY", "ALGORITHM", "SECRET", "DEFAULT TTL", "GUESTS", "ANONYMOUS", "SUSPENDED", "EVER NON-EXPIRING")
+
 AppAnswer = (
     v1.CreateAppResponse | v1.GetAppResponse | v1.UpdateAppResponse | v1.SuspendAppResponse | v1.ResumeAppResponse
 )
@@ -104,10 +120,19 @@ def _show(answer: AppAnswer, as_json: bool) -> None:
 def _facts(app: v1.App) -> list[Fact]:
     now = system_clock()
     times = [(name, timestamp_words(app, f"{name}_at", now)) for name in ("created", "updated")]
-    return [("api key", app.api_key), ("etag", app.etag), *times, *setting_words(app.settings)]
+    past = [("secret", _secret(app)), ("ever non-expiring", yes_or_no(app.ever_non_expiring))]
+    return [("api key", app.api_key), ("etag", app.etag), *times, *past, *setting_words(app.settings)]
+
+
+def _secret(app: v1.App) -> str:
+    """Who else holds it: nobody, where the service made it."""
+    if not app.imported_secret:
+        return "-"
+    return "imported, weak" if app.weak_secret else "imported"
 
 
 def _row(app: v1.App) -> list[str]:
     words = dict(setting_words(app.settings))
-    shown = ("algorithm", "default_ttl", "guests_enabled", "anonymous_enabled", "suspended")
-    return [app.api_key, *(words[name] for name in shown)]
+    shown = ("default_ttl", "guests_enabled", "anonymous_enabled", "suspended")
+    past = yes_or_no(app.ever_non_expiring)
+    return [app.api_key, words["algorithm"], _secret(app), *(words[name] for name in shown), past]

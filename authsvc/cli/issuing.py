@@ -1,4 +1,4 @@
-"""From the options of ``authsvc token issue`` to the request: which go together is wrong usage, the rest is asked."""
+"""From the options of ``authsvc token issue|refresh`` to the request: which go together is usage, the rest is asked."""
 
 from __future__ import annotations
 
@@ -57,6 +57,13 @@ class Subject:
         for option, value in options.items():
             if value:
                 raise typer.BadParameter(f"does not go with {subject}", param_hint=option)
+
+
+def read_new_user(*, role: str | None, name: str | None, image: str | None, custom: str | None) -> User | None:
+    """The data that replaces a user's; None: none was given. The user stays the same, so no id is needed."""
+    if all(given is None for given in (role, name, image, custom)):
+        return None
+    return User(role=role or "", name=name or "", image=image or "", custom=read_struct("--user-custom", custom))
 
 
 def read_lifetime(*, ttl: str | None, expires_at: str | None, never_expires: bool) -> dict[str, Any]:

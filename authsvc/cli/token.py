@@ -1,4 +1,4 @@
-"""``authsvc token``: issue, validate, refresh and look into tokens."""
+"""``authsvc token``: issue, validate, refresh, make and look into tokens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from authsvc.cli.connection import connected
-from authsvc.cli.issuing import Subject, read_lifetime, read_scope, read_struct
+from authsvc.cli.issuing import Subject, read_lifetime, read_new_user, read_scope, read_struct
 from authsvc.cli.options import AppKey, AsJson
 from authsvc.cli.output import json_of, print_facts, print_json, print_secret
 from authsvc.cli.refusals import FAILED
@@ -24,8 +24,9 @@ from authsvc.v1.auth_pb2 import (
     ValidateTokenRequest,
     ValidateTokenResponse,
 )
+from authsvc.verify.development import make_development_token
 
-token = typer.Typer(help="Tokens: issue, validate, refresh, inspect.", no_args_is_help=True)
+token = typer.Typer(help="Tokens: issue, validate, refresh, inspect, development.", no_args_is_help=True)
 
 # More than any token; enough to say of a larger text that it is none.
 _MAX_INPUT = 1024 * 1024
@@ -39,6 +40,14 @@ TokenArgument = Annotated[
 RequestId = Annotated[
     str,
     typer.Option("--request-id", metavar="ID", help="Names the request, to repeat it later. Left out: one is made."),
+]
+Calls = Annotated[
+    list[str] | None,
+    typer.Option("--call", metavar="CID", help="Good for this call only. Several times for several."),
+]
+Channels = Annotated[
+    list[str] | None,
+    typer.Option("--channel", metavar="CID", help="Good for this channel only. Several times for several."),
 ]
 
 
@@ -55,14 +64,8 @@ def issue(
     custom: Annotated[
         str | None, typer.Option("--custom", metavar="JSON", help="Further data about the user, an object.")
     ] = None,
-    calls: Annotated[
-        list[str] | None,
-        typer.Option("--call", metavar="CID", help="Good for this call only. Several times for several."),
-    ] = None,
-    channels: Annotated[
-        list[str] | None,
-        typer.Option("--channel", metavar="CID", help="Good for this channel only. Several times for several."),
-    ] = None,
+    calls: Calls = None,
+    channels: Channels = None,
     ttl: Annotated[str | None, typer.Option("--ttl", metavar="DURATION", help="Lives this long: 90s, 15m, 1h.")] = None,
     expires_at: Annotated[
         str | None, typer.Option("--expires-at", metavar="RFC3339", help="Lives until 2026-11-20T18:00:00Z.")
@@ -105,11 +108,31 @@ def refresh(
         str,
         typer.Argument(metavar="REFRESH_TOKEN", help="The newest of the session, or - to read it from standard input."),
     ],
+    ttl: Annotated[
+        str | None, typer.Option("--ttl", metavar="DURATION", help="The new token lives this long, never longer.")
+    ] = None,
+    role: Annotated[str | None, typer.Option("--user-role", metavar="ROLE", help="A new role.")] = None,
+    name: Annotated[str | None, typer.Option("--user-name", metavar="NAME", help="A new name to show.")] = None,
+    image: Annotated[str | None, typer.Option("--user-image", metavar="URL", help="A new picture to show.")] = None,
+    custom: Annotated[
+        str | None, typer.Option("--user-custom", metavar="JSON", help="New further data, an object.")
+    ] = None,
+    calls: Calls = None,
+    channels: Channels = None,
     request_id: RequestId = "",
     as_json: AsJson = False,
 ) -> None:
-    """Turn a refresh token into the next pair of tokens. The one presented is spent."""
-    request = RefreshTokenRequest(refresh_token=_read(refresh_token), request_id=request_id)
+    """Turn a refresh token into the next pair of tokens. The one presented is spent.
+
+    With any --user-… the user's data is replaced as a whole: what is not given is empty from then on.
+    """
+    request = RefreshTokenRequest(
+        refresh_token=_read(refresh_token),
+        request_id=request_id,
+        **read_lifetime(ttl=ttl, expires_at=None, never_expires=False),
+        user=read_new_user(role=role, name=name, image=image, custom=custom),
+        scope=read_scope(calls, channels),
+    )
     with connected(as_json) as connection:
         _show_pair(connection.client.refresh_token(request), as_json)
 
@@ -163,6 +186,23 @@ def inspect(text: TokenArgument, as_json: AsJson = False) -> None:
         print(found.warning)
         print_facts(found.facts())
     raise typer.Exit(0 if found.readable else FAILED)
+
+
+@token.command()
+def development(
+    user_id: Annotated[str, typer.Argument(metavar="USER_ID", help="Whom the token speaks for.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Make a development token, offline. Nobody signs it: good only where server and app allow such tokens."""
+    try:
+        text = make_development_token(user_id)
+    except ValueError as fault:
+        raise typer.BadParameter(str(fault), param_hint="USER_ID") from None
+    if as_json:
+        print_json({"token": text, "signed": False, "user_id": user_id})
+        return
+    print("NOT SIGNED: anyone can make this token. It is good only where server and app allow development tokens.")
+    print_secret("token", text)
 
 
 def _read(text: str) -> str:
