@@ -103,3 +103,18 @@ def test_places_are_counted_right_by_many_threads() -> None:
         thread.join()
     assert 0 < seen[0] <= most
     assert places.taken("me") == 0
+
+
+def test_a_ticket_for_several_places_is_all_or_none() -> None:
+    """It is had only while all of its places are free, and gives all of them back, once."""
+    places = Places()
+    one = places.take("me", 4)
+    assert places.take("me", 4, 4) is None
+    three = places.take("me", 4, 3)
+    assert three is not None
+    assert places.taken("me") == 4
+    assert places.take("me", 4) is None
+    three.give_back()
+    three.give_back()
+    assert places.taken("me") == 1
+    assert one is not None
