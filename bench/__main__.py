@@ -11,19 +11,21 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from authsvc.v1 import admin_pb2, admin_pb2_grpc, auth_pb2, auth_pb2_grpc
 from bench.load import Request, closed_loop
 from bench.servers import CLIENT_CORE, Server, authsvc_server, echo_server
 
+BATCH = 256
 CALLS = int(os.environ.get("BENCH_CALLS", "20000"))
 SERVICE = "/authsvc.v1.AuthService"
 
 
 @dataclass
 class Row:
-    """One measured call."""
+    """One measured call, or one item of a measured batch."""
 
     name: str
     microseconds_cpu: float
@@ -33,17 +35,32 @@ class Row:
     memory_mib: float
     ratio: float = 1.0
 
+    @property
+    def per_core_second(self) -> float:
+        """How many a core serves in a second, by the server's processor time."""
+        return 1e6 / self.microseconds_cpu
 
-def measure(name: str, server: Server, method: str, request: Request, calls: int = CALLS) -> Row:
-    """Warm up, then count what the server's process uses for a number of calls."""
-    closed_loop(server.target, method, request, server.metadata, calls=min(1_000, calls // 4))
+
+def measure(
+    name: str,
+    server: Server,
+    method: str,
+    request: Request,
+    calls: int = CALLS,
+    *,
+    items: int = 1,
+    in_flight: int = 32,
+) -> Row:
+    """Warm up, then count what the server's process uses for a number of calls, or for each of their items."""
+    load = partial(closed_loop, server.target, method, metadata=server.metadata, in_flight=in_flight)
+    load(request, calls=min(1_000, calls // 4))
     before = server.cpu_seconds()
-    result = closed_loop(server.target, method, lambda n: request(n + 1_000), server.metadata, calls=calls)
+    result = load(lambda n: request(n + 1_000), calls=calls)
     if result.codes["OK"] != calls:
         raise SystemExit(f"{name}: not every call was answered with OK: {dict(result.codes)}")
-    used = (server.cpu_seconds() - before) / calls * 1e6
+    used = (server.cpu_seconds() - before) / (calls * items) * 1e6
     p50, p99 = result.percentile(0.5), result.percentile(0.99)
-    return Row(name, used, result.per_second, p50, p99, server.memory_mib())
+    return Row(name, used, result.per_second * items, p50, p99, server.memory_mib())
 
 
 def echo_of(name: str, size: int, *, flag: bool = True, calls: int = CALLS) -> Row:
@@ -77,6 +94,7 @@ def service_rows(server: Server) -> Iterator[tuple[Row, int]]:
     (repeated,) = tokens(1)
     size = len(repeated)
     yield measure("Validate, repeated token", server, f"{SERVICE}/ValidateToken", lambda _: repeated), size
+    yield measure_batch(server, tokens(BATCH)), size
     fresh = tokens(4_000)
     yield measure("Validate, new token (ES256)", server, f"{SERVICE}/ValidateToken", fresh.__getitem__, 2_900), size
     for name, api_key in (("ES256", "dev"), ("HS256", "hs")):
@@ -90,6 +108,15 @@ def service_rows(server: Server) -> Iterator[tuple[Row, int]]:
     ]
     yield measure("Refresh (SQLite, ES256)", server, f"{SERVICE}/RefreshToken", refreshes.__getitem__, 2_900), size
     channel.close()
+
+
+def measure_batch(server: Server, requests: list[bytes]) -> Row:
+    """Validate tokens that the server has seen before, all in one call: the figures are those of one token."""
+    items = [auth_pb2.ValidateTokenRequest.FromString(request) for request in requests]
+    wire = auth_pb2.BatchValidateTokensRequest(requests=items).SerializeToString()
+    name, method = f"Validate, {len(items)} repeated tokens a call", f"{SERVICE}/BatchValidateTokens"
+    # Two at a time: their items are all the places that one caller has.
+    return measure(name, server, method, _same(wire), CALLS // 50, items=len(items), in_flight=2)
 
 
 def _same(wire: bytes) -> Callable[[int], bytes]:
@@ -116,11 +143,14 @@ def main() -> int:
 
 
 def _print(rows: list[Row]) -> None:
-    print(f"{'call':40} {'ratio':>6} {'cpu/call':>10} {'calls/s':>9} {'p50':>8} {'p99':>8} {'memory':>9}")
+    print(
+        f"{'call':40} {'ratio':>6} {'cpu/call':>10} {'/s a core':>10} {'calls/s':>9}"
+        f" {'p50':>8} {'p99':>8} {'memory':>9}"
+    )
     for row in rows:
         print(
-            f"{row.name:40} {row.ratio:6.2f} {row.microseconds_cpu:7.1f} µs {row.per_second:9,.0f}"
-            f" {row.p50_ms:5.2f} ms {row.p99_ms:5.2f} ms {row.memory_mib:5.0f} MiB"
+            f"{row.name:40} {row.ratio:6.2f} {row.microseconds_cpu:7.1f} µs {row.per_core_second:10,.0f}"
+            f" {row.per_second:9,.0f} {row.p50_ms:5.2f} ms {row.p99_ms:5.2f} ms {row.memory_mib:5.0f} MiB"
         )
 
 
