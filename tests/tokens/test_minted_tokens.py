@@ -7,7 +7,10 @@ import json
 import re
 from datetime import timedelta
 
+import joserfc.jwt
 import pytest
+from joserfc.errors import BadSignatureError
+from joserfc.jwk import ECKey
 
 from authsvc.model import Algorithm, TokenStatus, session_text
 from authsvc.signing import base64url
@@ -221,3 +224,18 @@ def test_nothing_is_kept_of_a_token_without_session(service: Service) -> None:
     assert service.rows() == before
     service.issue(app, refreshable=True)
     assert service.rows() == {**before, "sessions": before["sessions"] + 1}
+
+
+def test_an_independent_verifier_accepts_it(desk: Service) -> None:
+    """A library that knows nothing of us verifies a token by the public key the app publishes, and reads the same."""
+    app, other = desk.app(), desk.app()
+    keys = []
+    for name in (app, other):
+        trust = desk.domain.view.app(name)
+        assert trust is not None
+        [key] = trust.ring.keys.values()
+        keys.append(ECKey.import_key(json.loads(key.public_jwk)))
+    text = desk.issue(app, FULL, refreshable=True).minted.text
+    assert joserfc.jwt.decode(text, keys[0]).claims == payload_of(text)
+    with pytest.raises(BadSignatureError):
+        joserfc.jwt.decode(text, keys[1])
