@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from authsvc.clock import deadline_after
-from authsvc.errors import AuthError
+from authsvc.errors import AuthError, Reason
 from authsvc.logs import Logger
 from authsvc.rpc.health import Health
 from authsvc.storage.base import Store
@@ -20,6 +20,7 @@ class Readiness:
         self._store = store
         self._health = health
         self._log = log
+        self._answers = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="authsvc-readiness", daemon=True)
 
@@ -39,13 +40,19 @@ class Readiness:
         try:
             self._store.ping(deadline=deadline_after(LOOK_EVERY_SECONDS))
         except AuthError as fault:
-            if self._health.serving:
-                self._log.error("store does not answer", reason=fault.reason, detail=fault.detail)
-            self._health.set_serving(False)
+            self._found(False, fault.reason, fault.detail)
+        except Exception as fault:  # noqa: BLE001 - who cannot even ask does not serve, and asks again
+            self._found(False, Reason.INTERNAL, type(fault).__name__)
         else:
-            if not self._health.serving:
-                self._log.info("store answers")
-            self._health.set_serving(True)
+            self._found(True)
+
+    def _found(self, answers: bool, reason: str = "", detail: str = "") -> None:
+        if answers and not self._answers:
+            self._log.info("store answers")
+        if self._answers and not answers:
+            self._log.error("store does not answer", reason=reason, detail=detail)
+        self._answers = answers
+        self._health.set_serving(answers)
 
     def _watch(self) -> None:
         while not self._stopping.wait(LOOK_EVERY_SECONDS):
