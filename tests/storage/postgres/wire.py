@@ -10,6 +10,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -17,18 +18,30 @@ _LENGTH = 4
 
 
 class Cut(Enum):
-    """Where a connection breaks. ``STALL`` breaks nothing: from then on nothing passes."""
+    """Where a connection breaks. ``STALL`` breaks nothing: from then on nothing comes back."""
 
     BEFORE_COMMIT = "everything of the transaction arrives but the wish to commit"
     AFTER_COMMIT = "the commit is made, its answer is lost"
     STALL = "the commit is made, its answer never comes"
 
 
-class Wire:
-    """Listens on a port and passes everything on to a server's socket. ``cut`` says when the next connection breaks."""
+@dataclass
+class _Pair:
+    """Both ends of one connection, and what passed so far. ``cut``: what is to happen to the commit under way."""
 
-    def __init__(self, server: Path) -> None:
+    client: socket.socket
+    server: socket.socket
+    statements: dict[bytes, bytes] = field(default_factory=dict)
+    touched: bool = False
+    cut: Cut | None = None
+
+
+class Wire:
+    """Listens on a port and passes everything on to a server's socket. ``broken`` counts what was cut."""
+
+    def __init__(self, server: Path, *, table: str = "sessions") -> None:
         self._server = str(server)
+        self._table = table.encode()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._ends: list[socket.socket] = [self._listening]
         self._lock = threading.Lock()
@@ -43,7 +56,7 @@ class Wire:
         return port
 
     def cut(self, how: Cut) -> None:
-        """Break the next connection that commits, and only that one."""
+        """Break the next commit of a transaction that names the table, and only that one."""
         with self._lock:
             self._next = how
 
@@ -52,49 +65,60 @@ class Wire:
         for end in self._ends:
             _hang_up(end)
 
-    def _take(self, *moments: Cut) -> Cut | None:
-        """What is to happen at this moment; for one connection only."""
-        with self._lock:
-            taken = self._next if self._next in moments else None
-            if taken is not None:
-                self._next = None
-                self.broken += 1
-            return taken
-
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listening.accept()
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 server = socket.socket(socket.AF_UNIX)
-                server.connect(self._server)
                 self._ends += [client, server]
+                try:
+                    server.connect(self._server)
+                except OSError:
+                    _hang_up(client, server)
+                    continue
+                pair = _Pair(client, server)
                 for pump in (self._from_client, self._from_server):
-                    threading.Thread(target=pump, args=(client, server), daemon=True).start()
+                    threading.Thread(target=pump, args=(pair,), daemon=True).start()
 
-    def _from_client(self, client: socket.socket, server: socket.socket) -> None:
-        commits: set[bytes] = set()
+    def _from_client(self, pair: _Pair) -> None:
         with contextlib.suppress(OSError):
-            server.sendall(b"".join(_first_message(client)))
-            for kind, body in _messages(client):
-                if kind == b"P" and body.split(b"\0")[1] == b"COMMIT":
-                    commits.add(body.split(b"\0")[0])
-                if kind == b"B" and body.split(b"\0")[1] in commits and self._take(Cut.BEFORE_COMMIT):
+            pair.server.sendall(b"".join(_first_message(pair.client)))
+            for kind, body in _messages(pair.client):
+                self._note(pair, kind, body)
+                if pair.cut is Cut.BEFORE_COMMIT:
                     break
-                server.sendall(_whole(kind, body))
-        _hang_up(client, server)
+                pair.server.sendall(_whole(kind, body))
+        _hang_up(pair.client, pair.server)
 
-    def _from_server(self, client: socket.socket, server: socket.socket) -> None:
+    def _from_server(self, pair: _Pair) -> None:
         with contextlib.suppress(OSError):
-            for kind, body in _messages(server):
-                if kind == b"C" and body == b"COMMIT\0":
-                    how = self._take(Cut.AFTER_COMMIT, Cut.STALL)
-                    if how is Cut.STALL:
+            for kind, body in _messages(pair.server):
+                if pair.cut is not None and (kind, body) == (b"C", b"COMMIT\0"):
+                    if pair.cut is Cut.STALL:
                         return
-                    if how is Cut.AFTER_COMMIT:
-                        break
-                client.sendall(_whole(kind, body))
-        _hang_up(client, server)
+                    break
+                pair.client.sendall(_whole(kind, body))
+        _hang_up(pair.client, pair.server)
+
+    def _note(self, pair: _Pair, kind: bytes, body: bytes) -> None:
+        """Follow what the client says: Parse, Bind and Sync."""
+        if kind == b"P":
+            name, statement = body.split(b"\0")[:2]
+            pair.statements[name] = statement
+        elif kind == b"B":
+            statement = pair.statements.get(body.split(b"\0")[1], b"")
+            pair.touched |= self._table in statement
+            if statement == b"COMMIT" and pair.touched:
+                pair.cut = self._take()
+        elif kind == b"S":
+            pair.touched = False
+
+    def _take(self) -> Cut | None:
+        with self._lock:
+            taken, self._next = self._next, None
+            self.broken += taken is not None
+            return taken
 
 
 def _first_message(end: socket.socket) -> tuple[bytes, bytes]:
