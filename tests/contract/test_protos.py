@@ -20,6 +20,7 @@ from google.protobuf.descriptor_pb2 import (
     SourceCodeInfo,
 )
 from google.protobuf.descriptor_pool import DescriptorPool
+from google.rpc import status_pb2
 
 from authsvc.errors import Reason
 from authsvc.v1 import access_pb2, admin_pb2, auth_pb2, guest_pb2
@@ -424,6 +425,18 @@ def test_the_descriptor_set_and_the_code_agree() -> None:
         file.ClearField("source_code_info")
     # Names in JSON follow from the names; generated code leaves them out.
     assert re.sub(r'\n *json_name: "\w+"', "", str(described)) == str(spoken)
+
+
+def test_the_vendored_status_is_the_installed_one() -> None:
+    """What our protos import from google.rpc is what the installed package speaks, and we generate no copy of it."""
+    (vendored,) = [file for file in shipped().file if file.name == "google/rpc/status.proto"]
+    vendored.ClearField("source_code_info")
+    installed = FileDescriptorProto()
+    status_pb2.DESCRIPTOR.CopyToProto(installed)
+    assert re.sub(r'\n *json_name: "\w+"', "", str(vendored)) == str(installed)
+    assert {path.name.partition("_pb2")[0] for path in (proto.ROOT / proto.PACKAGE).glob("*_pb2*.py")} == {
+        Path(file.name).stem for file in our_files()
+    }
 
 
 @pytest.mark.parametrize("package", ["grpcio", "protobuf"])
