@@ -3,9 +3,13 @@
 python -m tools.verify                       all parts, one after the other
 python -m tools.verify race --count 500      one part, with another count than its own
 
-race          64 presentations of one refresh token at once, and refreshes against a revocation, round after round
-kill          a server process killed under load, at so many points: nothing acknowledged is lost
-headers-only  16 connections hold 128 streams without bodies each, for so many seconds, beside a good caller
+race                64 presentations of one refresh token at once, and refreshes against a revocation, in rounds
+kill                a server process killed under load, at so many points: nothing acknowledged is lost
+headers-only        16 connections hold 128 streams without bodies each, for so many seconds, beside a good caller
+race-postgres       race, with PostgreSQL as the store
+restart-postgres    the database server restarted and crashed under 64 refreshers: served again within 10 s each
+terminate-postgres  so many of the service's database sessions ended under 64 refreshers
+cut-postgres        the connection cut before and after the commit of a refresh: one child, the session alive
 
 A result is a line on standard output and var/verify/<part>.json, with the commit and the date.
 """
@@ -24,9 +28,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tools.proofs import PARTS, Part, Result
+from tools import proofs, verify_postgres
+from tools.proofs import Part, Result
 
 ROOT = Path(__file__).resolve().parent.parent
+PARTS = {**proofs.PARTS, **verify_postgres.PARTS}
 RESULTS = ROOT / "var" / "verify"
 
 

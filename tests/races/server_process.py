@@ -59,6 +59,11 @@ class ServerProcess:
                     raise RuntimeError(f"not ready within {_READY_WITHIN:.0f} s")
         return time.monotonic() - began
 
+    @property
+    def running(self) -> bool:
+        """Whether the process that was started is still there."""
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         """End it by SIGKILL: it has no time to finish anything."""
         self._end(signal.SIGKILL)

