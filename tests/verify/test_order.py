@@ -12,7 +12,7 @@ import pytest
 from authsvc.model import KeyState, TokenStatus
 from authsvc.verify.verdict import Verdict
 from tests.signing.handmade import Sign, hs256, json_bytes
-from tests.verify.workshop import HOUR, NOW, SARA, Change, Claims, FirstLook, claims, header, jti, token
+from tests.verify.workshop import HOUR, NOW, SARA, Change, Claims, FirstLook, World, claims, header, jti, token
 
 
 @dataclass
@@ -77,7 +77,7 @@ def stray_bits(text: str) -> str:
     return text[:-1] + chr(ord(text[-1]) + 1)
 
 
-# In the order of the checks. A name that two faults begin with marks what one token cannot have both of.
+# In the order of the checks.
 FAULTS: dict[str, tuple[TokenStatus, Fault]] = {
     "app suspended": (TokenStatus.APP_SUSPENDED, change(lambda world: world.settings(suspended=True))),
     "size": (TokenStatus.MALFORMED, edit(swell)),
@@ -113,7 +113,7 @@ FAULTS: dict[str, tuple[TokenStatus, Fault]] = {
     "role": (TokenStatus.ROLE_DENIED, ask(any_role_of=("admin",))),
 }
 
-# One token cannot have both: they want the same member to say two things, or are two forms of one check.
+# One token cannot have both: they want the same member to say two things.
 IMPOSSIBLE = {
     ("key unknown", "key revoked"),
     ("no expiry", "expired"),
@@ -141,10 +141,13 @@ def test_each_fault_alone_has_its_status(judge: FirstLook, name: str) -> None:
     assert judged(judge, name).status is FAULTS[name][0]
 
 
-@pytest.mark.parametrize(("first", "second"), PAIRS)
-def test_of_two_faults_the_first_decides(judge: FirstLook, first: str, second: str) -> None:
-    """A token with two faults gets exactly the verdict that it would get for the first alone."""
-    alone = judged(type(judge)(type(judge.world)()), first)
-    both = judged(judge, first, second)
-    assert (both.status, both.detail) == (alone.status, alone.detail)
-    assert (both.token is None) is (alone.token is None)
+@pytest.mark.parametrize("first", list(FAULTS)[:-1])
+def test_of_two_faults_the_first_decides(judge: FirstLook, first: str) -> None:
+    """A token with two faults gets exactly the verdict that it would get for the first alone, whatever the second."""
+    alone = judged(judge, first)
+    differing = {}
+    for _, second in (pair for pair in PAIRS if pair[0] == first):
+        both = judged(type(judge)(World()), first, second)
+        if (both.status, both.detail, both.token is None) != (alone.status, alone.detail, alone.token is None):
+            differing[second] = both.status
+    assert differing == {}
