@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
@@ -81,7 +81,7 @@ class Database:
 
     def connect(self) -> Link:
         """Open a connection; may raise ``psycopg.Error`` and ``StoreUnfit``."""
-        link = Link.connect(self.conninfo, autocommit=True, prepare_threshold=None)
+        link = Link.connect(self.conninfo)
         try:
             self.settle(link)
         except BaseException:
@@ -89,17 +89,26 @@ class Database:
             raise
         return link
 
-    def pool(self, *, size: int) -> ConnectionPool[Link]:
+    def pool(self, *, size: int, note: Callable[[Exception | None], None]) -> ConnectionPool[Link]:
         """A pool of connections that are made when they are needed; not open yet.
 
         A connection that cannot be made is tried again for a short while only, since the wait between two attempts
-        doubles: the next caller that needs one starts afresh.
+        doubles: the next caller that needs one starts afresh. ``note`` is told why, and None when one was made.
         """
+
+        def configure(link: Link) -> None:
+            try:
+                self.settle(link)
+            except Exception as fault:
+                note(fault)
+                raise
+            note(None)
+
         return ConnectionPool(
             self.conninfo,
             connection_class=Link,
-            kwargs={"autocommit": True, "prepare_threshold": None},
-            configure=self.settle,
+            kwargs={"failed": note},
+            configure=configure,
             min_size=1,
             max_size=size,
             open=False,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Self
 
 import psycopg
 from psycopg import pq
@@ -43,6 +43,18 @@ class Link(psycopg.Connection[TupleRow]):
         self._socket.register(pgconn.socket, select.POLLIN)
         self._warned = False
         self.add_notice_handler(self._note)
+
+    @classmethod
+    def connect(  # type: ignore[override] # the pool passes on what it is given
+        cls, conninfo: str, *, failed: Callable[[psycopg.Error], None] | None = None
+    ) -> Self:
+        """Connect; tells ``failed`` why it could not, since the pool keeps that to itself."""
+        try:
+            return super().connect(conninfo, autocommit=True, prepare_threshold=None)
+        except psycopg.Error as fault:
+            if failed is not None:
+                failed(fault)
+            raise
 
     @property
     def warned(self) -> bool:

@@ -11,7 +11,7 @@ from psycopg_pool import PoolTimeout
 
 from authsvc.clock import Deadline, seconds_left
 from authsvc.storage.postgres.database import Database
-from authsvc.storage.postgres.faults import refused
+from authsvc.storage.postgres.faults import unavailable
 from authsvc.storage.postgres.link import Link
 
 SIZE: Final = 16
@@ -24,34 +24,43 @@ PATIENCE: Final = 2.0
 """Seconds to wait while nobody has a connection: then there is no server to be had. Less than a call's usual deadline,
 so that the caller hears why."""
 
+HASTE: Final = 0.5
+"""Seconds below which a caller was simply in too much of a hurry."""
+
 
 class Links:
     """A pool that knows how many of its connections are out, so that closing can wait for them."""
 
     def __init__(self, database: Database) -> None:
         """Open the pool and wait for its first connection; raises ``PoolTimeout``."""
-        self._pool = database.pool(size=SIZE)
-        self._pool.open(wait=True, timeout=FIRST_SECONDS)
-        self._returned = threading.Condition()
+        self._ended = threading.Condition()
+        self._callers = 0
         self._out = 0
-        self._closed = False
+        self._fault: Exception | None = None
+        self._pool = database.pool(size=SIZE, note=self._note)
+        self._pool.open(wait=True, timeout=FIRST_SECONDS)
 
     @contextmanager
     def lend(self, until: Deadline) -> Iterator[Link]:
         """A connection that nobody has hung up on. Raises ``PoolTimeout``, ``PoolClosed`` and ``Unavailable``."""
-        link = self._borrow(until)
+        with self._ended:
+            self._callers += 1
         try:
-            yield link
+            link = self._borrow(until)
+            try:
+                yield link
+            finally:
+                self._give_back(link)
         finally:
-            self._give_back(link)
+            with self._ended:
+                self._callers -= 1
+                self._ended.notify_all()
 
     def close(self) -> None:
-        """Wait for what is out, refuse all who wait for one or come later."""
-        with self._returned:
-            self._closed = True
+        """Refuse all who wait for a connection or come later, and wait for those who have one."""
         self._pool.close()
-        with self._returned:
-            self._returned.wait_for(lambda: not self._out)
+        with self._ended:
+            self._ended.wait_for(lambda: not self._callers)
 
     def _borrow(self, until: Deadline) -> Link:
         while True:
@@ -65,18 +74,21 @@ class Links:
             left = seconds_left(until)
             try:
                 link = self._pool.getconn(timeout=max(0.0, min(left, PATIENCE)))
-            except PoolTimeout:
+            except PoolTimeout as fault:
+                if not self._out and left > HASTE:
+                    raise unavailable(self._fault or fault, note="(no connection)") from None
                 if left <= PATIENCE:
                     raise
-                if not self._out:
-                    raise refused("no connection to the database") from None
             else:
-                with self._returned:
+                with self._ended:
                     self._out += 1
                 return link
 
+    def _note(self, fault: Exception | None) -> None:
+        """Why the last connection could not be made; None when it could."""
+        self._fault = fault
+
     def _give_back(self, link: Link) -> None:
         self._pool.putconn(link)
-        with self._returned:
+        with self._ended:
             self._out -= 1
-            self._returned.notify_all()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 import psycopg
+from psycopg.errors import LockNotAvailable
 
 from authsvc.clock import deadline_after
 from authsvc.model import Revision
@@ -27,11 +28,12 @@ ASK_EVERY_SECONDS: Final = 2.0
 LOST: Final = "the lock on the store was lost"
 _PATIENCE: Final = 2.0
 
-# Of this kind, and of this store: its own table has a number that no other in the database has.
-_TAKE = Statement(
-    "SELECT pg_try_advisory_lock((1635087464::bigint << 32) | 'feed_head'::regclass::oid::bigint),"
-    " (SELECT revision FROM feed_head)"
-)
+# Of this kind, and of this store: its own table has a number that no other in the database has. Waited for a moment,
+# since the server may not have noticed yet that whoever had it has ended.
+_WAIT_A_MOMENT = Statement("SELECT set_config('lock_timeout', '1s', true)")
+_TAKE = Statement("SELECT pg_advisory_lock((1635087464::bigint << 32) | 'feed_head'::regclass::oid::bigint)::text")
+_LET_GO = Statement("SELECT pg_advisory_unlock_all()::text")
+_REVISION = Statement("SELECT revision FROM feed_head")
 _STILL_THERE = Statement("SELECT 1::bigint")
 
 
@@ -47,13 +49,12 @@ class ExclusiveLock:
         self._known = known
         self._refusal = ""
         self._closing = threading.Event()
-        link, _ = self._take()
-        if link is None:
+        self._link = self._take()
+        if self._link is None:
             raise StoreInUse(
                 "the database is in use: another process serves it or works on it; "
                 "stop that process, or do this through the running server"
             )
-        self._link: Link | None = link
         self._thread = threading.Thread(target=self._watch, name="postgres-lock", daemon=True)
         self._thread.start()
 
@@ -67,8 +68,11 @@ class ExclusiveLock:
         """Let others have it. Closing twice is harmless."""
         self._closing.set()
         self._thread.join()
-        if self._link is not None:
-            self._link.close()
+        link, self._link = self._link, None
+        if link is not None:
+            with contextlib.suppress(psycopg.Error):
+                link.exchange([_LET_GO()], deadline_after(_PATIENCE))
+            link.close()
 
     def _watch(self) -> None:
         looks = 0
@@ -83,26 +87,36 @@ class ExclusiveLock:
                     self._take_again()
 
     def _take_again(self) -> None:
-        link, revision = self._take()
+        link = self._take()
         if link is None:
             self._refusal = "another process holds the store"
-        elif revision != self._known():  # or an own commit whose fate is not known yet: the next look tells
-            link.close()
-            self._refusal = "another process changed the store: start this one again"
-        else:
+        elif _is_at(link, self._known()):
             self._link, self._refusal = link, ""
+        else:  # or an own commit whose fate is not known yet: the next look tells
+            self._refusal = "another process changed the store: start this one again"
 
-    def _take(self) -> tuple[Link | None, Revision]:
+    def _take(self) -> Link | None:
         link = self._database.connect()
         try:
-            (((taken, revision),),) = link.exchange([_TAKE()], deadline_after(_PATIENCE))
+            link.exchange([_WAIT_A_MOMENT(), _TAKE()], deadline_after(_PATIENCE))
+        except LockNotAvailable:
+            link.close()
+            return None
         except BaseException:
             link.close()
             raise
-        if taken:
-            return link, Revision(revision)
-        link.close()
-        return None, Revision(revision)
+        return link
+
+
+def _is_at(link: Link, revision: Revision) -> bool:
+    """Whether the store has that revision; the connection is closed where it has not, and the lock with it."""
+    found: object = None
+    try:
+        (((found,),),) = link.exchange([_REVISION()], deadline_after(_PATIENCE))
+    finally:
+        if found != revision:
+            link.close()
+    return found == revision
 
 
 def _answers(link: Link, *, ask: bool) -> bool:

@@ -14,12 +14,15 @@ from authsvc.storage.errors import NotAStore, SchemaTooOld, StoreUnfit
 from authsvc.storage.migrate import Applied, Migration, missing
 from authsvc.storage.postgres.link import Link
 
-# A change of a table waits for those who use it, and everybody else then waits for the change: not for long.
-_LIMITS: Final = "SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '15s', true)"
+# Another process's migration may take its time, and so may ours.
+_NO_LIMITS: Final = "SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true)"
+
+# But a change of a table waits for those who use it, and everybody else then waits for the change.
+_NOT_FOR_LONG: Final = "SELECT set_config('lock_timeout', '15s', true)"
 
 # Of this kind of lock, and of this schema: one database may hold several stores.
 _ALONE: Final = "SELECT pg_advisory_xact_lock(%s, hashtext(current_schema()))"
-_MIGRATING: Final = 0x61757468  # "auth"
+MIGRATING: Final = 0x61757468  # "auth"
 
 _REMEMBER: Final = """
 CREATE TABLE IF NOT EXISTS migrations (
@@ -47,9 +50,9 @@ def apply_due(link: Link, migrations: Sequence[Migration]) -> tuple[Migration, .
     applied = []
     while due(link, migrations):
         with link.transaction():
-            link.execute("SELECT set_config('lock_timeout', '0', true)")
-            link.execute(_ALONE, (_MIGRATING,))
-            link.execute(_LIMITS)
+            link.execute(_NO_LIMITS)
+            link.execute(_ALONE, (MIGRATING,))
+            link.execute(_NOT_FOR_LONG)
             link.execute(_REMEMBER)
             still = due(link, migrations)  # again: another process may have been here meanwhile
             if still:

@@ -144,6 +144,10 @@ def test_while_there_is_no_server_the_caller_hears_so(
                 call()
             assert time.monotonic() - begun < 8
             assert refusal.value.reason is Reason.STORE_UNAVAILABLE
+            assert refusal.value.detail in {
+                "OperationalError (connection refused) (no connection)",
+                "OperationalError (no socket there) (no connection)",
+            }
             assert refusal.value.retry_after is not None
             assert refusal.value.retry_after.total_seconds() == 1
         with pytest.raises(Unavailable) as refusal:
