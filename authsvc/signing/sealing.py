@@ -119,8 +119,8 @@ def load_kek(path: Path) -> Kek:
 
 
 def _kek_bytes(raw: bytes, path: Path) -> bytes:
-    if len(raw) == KEK_BYTES:
-        return raw
+    if len(raw) == KEK_BYTES and not re.fullmatch(rb"[0-9A-Fa-f]{32}", raw):
+        return raw  # 32 hex digits would be a key of half the size, written out
     text = raw.strip()
     if re.fullmatch(rb"[0-9A-Fa-f]{64}", text):
         return bytes.fromhex(text.decode("ascii"))

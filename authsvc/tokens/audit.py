@@ -57,6 +57,14 @@ class TokenAudit:
             reason="REFRESH_TOKEN_INVALID",
         )
 
+    def epoch_ahead_of_the_store(self) -> None:
+        """A token of ours names an epoch the store has not reached: it is a copy from before a restore."""
+        self._log.error(
+            "refresh token of a later epoch than the store: was an old copy put in its place?",
+            outcome="refused",
+            reason="REFRESH_TOKEN_INVALID",
+        )
+
     def _line(self, message: str, principal: Principal, token: VerifiedToken, request_id: str, *, outcome: str) -> None:
         session_id = token.claims.session_id
         whence = {"address": principal.address} if principal.public else {}

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from authsvc.clock import Deadline
-from authsvc.errors import CallerForbidden, Faults, Reason, RefreshRefused
+from authsvc.errors import CallerForbidden, Faults, Reason, RefreshRefused, Unavailable
 from authsvc.model import AuditEvent, Principal, Session, session_text
 from authsvc.storage.base import SessionState, Store
 from authsvc.tokens.audit import TokenAudit
@@ -21,6 +21,10 @@ from authsvc.tokens.rules import check_request_id
 from authsvc.tokens.sessions import Fate, Presented, judge
 from authsvc.tokens.subjects import allow_kind
 from authsvc.trust.view import AppTrust, TrustView
+
+
+MOST_TRIES = 16
+"""A lost race is decided on the second try, by a row that changed meanwhile: more would be a fault of the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,9 @@ class Refresh:
         ticket = self._refresh_tokens.read(request.refresh_token)
         if ticket.epoch < self._store.epoch:
             raise RefreshRefused(Reason.SESSION_REVOKED, detail="the store was restored since")
+        if ticket.epoch > self._store.epoch:
+            self._audit.epoch_ahead_of_the_store()
+            raise RefreshRefused(Reason.REFRESH_TOKEN_INVALID, detail="epoch ahead of the store")
         state = self._found(self._store.session_state(ticket.session_id, deadline=deadline))
         return FoundSession(state, ticket.generation)
 
@@ -112,7 +119,7 @@ class Refresh:
         deadline: Deadline | None,
     ) -> RefreshedToken:
         """Decide, act, and decide again when another call was faster: a lost race is never shown."""
-        while True:
+        for _ in range(MOST_TRIES):
             fate = judge(state, presented, trust.app.settings)
             if fate is Fate.REUSED:
                 self._end(principal, state, deadline)
@@ -136,6 +143,7 @@ class Refresh:
             if turned is not None:
                 return self._answer(minted, turned, rotated=True)
             state = self._found(self._store.session_state(state.session.id, deadline=deadline))
+        raise Unavailable(Reason.STORE_UNAVAILABLE, detail="reading and turning a session contradict each other")
 
     def _allowed(self, principal: Principal, session: Session) -> AppTrust:
         trust = self._view.app(session.api_key)

@@ -17,10 +17,16 @@ _Fingerprint = tuple[ApiKey, bytes]
 
 
 class VerifiedSignatures:
-    """At most ``capacity`` verified tokens, the longest kept leaving first; counts how often it could help."""
+    """At most ``capacity`` verified tokens of ``budget`` bytes of text, the longest kept leaving first.
 
-    def __init__(self, capacity: int) -> None:
+    Counts how often it could help. What is kept of a token is a few times its text: the budget bounds the memory.
+    """
+
+    def __init__(self, capacity: int, *, budget: int = 32 * 2**20) -> None:
         self._capacity = capacity
+        self._budget = budget
+        self._sizes: dict[_Fingerprint, int] = {}
+        self._held = 0
         self._lock = threading.Lock()
         self._tokens: OrderedDict[_Fingerprint, VerifiedToken] = OrderedDict()
         self._counting = threading.Lock()
@@ -41,12 +47,14 @@ class VerifiedSignatures:
                 self.hits += 1
         return token
 
-    def keep(self, fingerprint: _Fingerprint, token: VerifiedToken) -> None:
-        """Remember a verified token."""
+    def keep(self, fingerprint: _Fingerprint, token: VerifiedToken, size: int = 0) -> None:
+        """Remember a verified token, whose text has ``size`` bytes."""
         with self._lock:
-            self._tokens[fingerprint] = token
-            if len(self._tokens) > self._capacity:
-                self._tokens.popitem(last=False)
+            self._held += size - self._sizes.get(fingerprint, 0)
+            self._tokens[fingerprint], self._sizes[fingerprint] = token, size
+            while len(self._tokens) > self._capacity or self._held > self._budget:
+                oldest, _ = self._tokens.popitem(last=False)
+                self._held -= self._sizes.pop(oldest)
 
     def __len__(self) -> int:
         return len(self._tokens)

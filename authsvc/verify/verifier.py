@@ -77,7 +77,7 @@ class Verifier:
             _recheck(known, trust, now)
             return known
         token = _verify_signed(text, trust, now)
-        self.signatures.keep(fingerprint, token)
+        self.signatures.keep(fingerprint, token, len(text))
         return token
 
     def _development(self, text: str, trust: AppTrust) -> VerifiedToken:

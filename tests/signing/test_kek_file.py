@@ -52,6 +52,7 @@ NOT_32_BYTES = {
     "31 bytes": SECRET[:-1],
     "33 bytes": SECRET + b"\0",
     "raw and a newline": SECRET + b"\n",
+    "32 hex digits, half a key": HEX[:32],
     "63 hex digits": HEX[:-1],
     "65 hex digits": HEX + b"0",
     "66 hex digits": HEX + b"00",

@@ -41,6 +41,15 @@ class TestNoSuchSession:
         assert unchanged(service, text) == before
         assert service.refresh(text).rotated
 
+    def test_a_later_epoch(self, service: Service) -> None:
+        """A token of an epoch the store has not reached is REFRESH_TOKEN_INVALID, and the log has it as an error."""
+        text = service.session(service.app())
+        late = service.refresh_tokens.text_of(replace(service.ticket(text), epoch=service.store.epoch + 1))
+        with pytest.raises(RefreshRefused, match="REFRESH_TOKEN_INVALID"):
+            service.refresh(late)
+        assert [level for level, message, _ in service.logged() if "later epoch" in message] == ["error"]
+        assert service.refresh(text).rotated
+
     def test_no_row(self, service: Service) -> None:
         """A token of a session that is not there is REFRESH_TOKEN_INVALID."""
         text = service.session(service.app())

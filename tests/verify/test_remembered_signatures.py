@@ -108,6 +108,20 @@ def test_it_never_holds_more_than_its_capacity(world: World) -> None:
     assert sizes == set(range(1, 11))
 
 
+def test_it_never_holds_more_than_its_budget(world: World) -> None:
+    """However large tokens are, what is kept of their texts stays within the budget, and the newest are kept."""
+    verified = world.verdict(token()).token
+    assert isinstance(verified, VerifiedToken)
+    memory = VerifiedSignatures(1_000, budget=10_000)
+    for number in range(100):
+        memory.keep(memory.fingerprint(APP, str(number)), verified, 4_000)
+    assert len(memory) == 2
+    assert memory.find(memory.fingerprint(APP, "99")) is verified
+    for number in range(100):
+        memory.keep(memory.fingerprint(APP, f"small {number}"), verified, 100)
+    assert len(memory) == 100
+
+
 def test_it_is_safe_to_share_between_threads(world: World) -> None:
     """Threads that keep at the same time never make it larger than its capacity, nor lose its count."""
     verified = world.verdict(token()).token
