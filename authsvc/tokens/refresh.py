@@ -22,7 +22,6 @@ from authsvc.tokens.sessions import Fate, Presented, judge
 from authsvc.tokens.subjects import allow_kind
 from authsvc.trust.view import AppTrust, TrustView
 
-
 MOST_TRIES = 16
 """A lost race is decided on the second try, by a row that changed meanwhile: more would be a fault of the store."""
 
