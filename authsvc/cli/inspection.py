@@ -151,7 +151,7 @@ def _findings(kind: str, segments: list[str], header: JsonObject, claims: JsonOb
     yield from strictness.payload_faults(segments[1])
     if kind != "unmanaged_token":
         yield from strictness.type_faults(header)
-        yield from strictness.claim_faults(claims)
+        yield from strictness.claim_faults(claims, header.get("typ"))
     yield from strictness.time_faults(claims, now)
 
 

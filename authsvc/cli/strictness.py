@@ -56,8 +56,8 @@ def payload_faults(segment: str) -> Iterator[str]:
     yield from _json_fault("payload", segment)
 
 
-def claim_faults(claims: JsonObject, typ: object = TYP[Profile.CLASSIC]) -> Iterator[str]:
-    """The first claim that an access token of ours cannot have like this."""
+def claim_faults(claims: JsonObject, typ: object) -> Iterator[str]:
+    """The first claim that an access token of ours with that ``typ`` cannot have like this."""
     client = claims.get("client_id")
     try:
         parse_claims(

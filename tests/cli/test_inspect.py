@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from authsvc.accounts.credentials import new_account_id, new_credential
 from authsvc.cli.inspection import MAX_INSPECTED, Inspection, inspect_text
 from authsvc.clock import system_randomness
+from authsvc.model import Profile
 from tests.cli.conftest import Run
 from tests.conftest import RunningServer
 from tests.properties import QUICK
@@ -55,9 +56,11 @@ def test_the_first_line_says_that_nothing_was_verified(offline: Run) -> None:
     assert (document["verified"], document["warning"][:12]) == (False, "NOT VERIFIED")
 
 
-def test_our_own_tokens_have_no_fault(server: RunningServer, cli: Run) -> None:
-    """A token that the service has just minted passes every rule that can be checked offline."""
-    issued = cli("token", "issue", "--user", "sara", "--role", "admin", "--json").json["token"]
+@pytest.mark.parametrize("profile", Profile)
+def test_our_own_tokens_have_no_fault(server: RunningServer, cli: Run, profile: Profile) -> None:
+    """A token that the service has just minted, in either profile, passes every rule that can be checked offline."""
+    server.new_app("minting", profile=profile)
+    issued = cli("token", "issue", "--app", "minting", "--user", "sara", "--role", "admin", "--json").json["token"]
     found = inspect_text(issued, server.clock())
     assert (found.kind, found.findings) == ("access_token", ())
 
