@@ -20,7 +20,7 @@ SEED_FEATURES = PAGE.with_name("seed-features.md")
 MARKER = "=== the next command ==="
 STEPS = tuple(steps(PAGE.read_text()))
 
-pytestmark = pytest.mark.timeout(300)  # a process for each command, on a machine that does other things too
+pytestmark = pytest.mark.timeout(600)  # a process for each command, on a machine that does other things too
 
 
 def grpcurl() -> Path | None:
@@ -45,7 +45,7 @@ def walk(folder: Path, chosen: Sequence[Step], tool: Path | None = None) -> dict
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=240,
+            timeout=540,
         )
     outputs = ended.stdout.split(f"\n{MARKER}\n")
     assert len(outputs) == len(chosen) + 1, ended.stdout
