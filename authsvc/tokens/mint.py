@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from authsvc.clock import Clock, Randomness
 from authsvc.errors import Faults, Reason
@@ -35,10 +35,13 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class MintedToken:
-    """A signed token; its text does not print."""
+    """A signed token; its text does not print, and it is not pickled, nor is an answer that holds it."""
 
     text: str = field(repr=False)
     token: VerifiedToken
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a token is not pickled")
 
 
 class Sign(Protocol):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple, NoReturn
+
+_NOT_PICKLED = "a request is not pickled: it holds what its caller keeps secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ Subject = UserSubject | GuestSubject | AnonymousSubject
 
 @dataclass(frozen=True, slots=True)
 class IssueRequest:
-    """A wish for a token."""
+    """A wish for a token. Does not print its request id, which whoever knows it could repeat, and is not pickled."""
 
     api_key: str = ""
     subject: Subject | None = None
@@ -87,23 +89,35 @@ class IssueRequest:
     refreshable: bool = False
     audience: tuple[str, ...] = ()
     custom_claims: Mapping[str, object] | None = None
-    request_id: str = ""
+    request_id: str = field(default="", repr=False)
     after_revision: int = 0
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(_NOT_PICKLED)
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshRequest:
-    """A wish to go on, with changes where they are not None. ``user.id`` is empty or the session's."""
+    """A wish to go on, with changes where they are not None. ``user.id`` is empty or the session's.
 
-    refresh_token: str
-    request_id: str = ""
+    Does not print its token and request id, and is not pickled.
+    """
+
+    refresh_token: str = field(repr=False)
+    request_id: str = field(default="", repr=False)
     ttl: Seconds | None = None
     user: UserSubject | None = None
     scope: ScopeRequest | None = None
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(_NOT_PICKLED)
+
 
 class ValidateRequest(NamedTuple):
-    """A question about a token. A tuple, as one is made for each item of a batch: a quarter of a record's price."""
+    """A question about a token. A tuple, as one is made for each item of a batch: a quarter of a record's price.
+
+    Does not print its token, and is not pickled.
+    """
 
     token: str
     api_key: str = ""
@@ -113,6 +127,12 @@ class ValidateRequest(NamedTuple):
     any_role_of: tuple[str, ...] | None = None
     strong: bool = False
     after_revision: int = 0
+
+    def __repr__(self) -> str:
+        return "ValidateRequest(***)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(_NOT_PICKLED)
 
     @property
     def plain(self) -> bool:
