@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from authsvc.logs.levels import Level
 
@@ -50,6 +50,9 @@ class SentrySink:
         self._capture = capture
         self._minimum = minimum
         self._then = then
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Sentry sink is not pickled: its client would bring the DSN along")
 
     def __call__(self, level: Level, message: str, event: Mapping[str, Any]) -> None:
         if self._then is not None:
