@@ -115,6 +115,7 @@ MAKERS: Mapping[str, Callable[[App], str]] = {
     "server": lambda app: _of_the_vendor(server=True),
     "refresh": lambda app: _sara(app, refreshable=True).refresh_token,
     "public guest's refresh": _public_guest_session,
+    "service JWT": lambda app: sign_compact(app.key(), typ="svc+jwt", payload=segment(_sara(app).token, 1)),
     "credential": lambda app: app.server.credential,
     "another app's, same user": lambda app: _sara(app.sibling()).token,
     "another app's, same kid": lambda app: _signed_by(app, app.sibling().key()),

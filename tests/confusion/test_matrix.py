@@ -51,6 +51,7 @@ TABLE: Mapping[str, Row] = {
     "server": Row(UNKNOWN, UNKNOWN, "WRONG_TYPE", *REFUSED),
     "refresh": Row("WRONG_TYPE", "WRONG_TYPE", "WRONG_TYPE", "ROTATED", NO_SESSION, NO_CREDENTIAL),
     "public guest's refresh": Row("WRONG_TYPE", "WRONG_TYPE", "WRONG_TYPE", "ROTATED", "ROTATED", NO_CREDENTIAL),
+    "service JWT": Row("WRONG_TYPE", "WRONG_TYPE", "WRONG_TYPE", *REFUSED),
     "credential": Row("WRONG_TYPE", "WRONG_TYPE", "WRONG_TYPE", NO_SESSION, NO_SESSION, "served"),
     "another app's, same user": Row(UNKNOWN, UNKNOWN, UNKNOWN, *REFUSED),
     "another app's, same kid": Row("SIGNATURE_INVALID", "SIGNATURE_INVALID", "SIGNATURE_INVALID", *REFUSED),
