@@ -90,9 +90,10 @@ class Refresh:
         """The session that a request is about; whether the caller may go on with it is not judged yet."""
         _check(request)
         ticket = self._refresh_tokens.read(request.refresh_token)
-        if ticket.epoch < self._store.epoch:
+        epoch = self._store.epoch
+        if ticket.epoch < epoch:
             raise RefreshRefused(Reason.SESSION_REVOKED, detail="the store was restored since")
-        if ticket.epoch > self._store.epoch:
+        if ticket.epoch > epoch:
             self._audit.epoch_ahead_of_the_store()
             raise RefreshRefused(Reason.REFRESH_TOKEN_INVALID, detail="epoch ahead of the store")
         state = self._found(self._store.session_state(ticket.session_id, deadline=deadline))

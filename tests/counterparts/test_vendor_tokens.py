@@ -45,7 +45,7 @@ NODE: dict[str, Says] = {
 }
 NOT_A_USER_S = {
     "chat: server": TokenStatus.WRONG_TYPE,
-    "video: server": TokenStatus.CLAIM_INVALID,  # says nothing at all, so nothing says that it is a server's
+    "video: server": TokenStatus.WRONG_TYPE,  # says nothing at all: a token of no user
 }
 NODE_NOT_A_USER_S = {"stream-chat: server": TokenStatus.WRONG_TYPE, "node-sdk: server": TokenStatus.WRONG_TYPE}
 
