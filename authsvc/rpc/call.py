@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,9 +16,6 @@ from authsvc.rpc.methods import Method
 from authsvc.rpc.tickets import Ticket
 
 Metadata = Sequence[tuple[str, str | bytes]]
-
-# Each part is shorter than any credential, so what a caller puts into a path by mistake is not shown.
-_SHOWN_NAME = re.compile(r"/[A-Za-z0-9_.]{1,36}/[A-Za-z0-9_]{1,36}", re.ASCII)
 
 
 @dataclass(slots=True, eq=False)
@@ -51,11 +47,6 @@ class Call:
         """The call has reached a thread of its own."""
         self._context = context
         self._messages = messages
-
-    @property
-    def shown_name(self) -> str:
-        """The method's name for the log."""
-        return self.name if self.method is not None or _SHOWN_NAME.fullmatch(self.name) else "unknown"
 
     @property
     def context(self) -> grpc.ServicerContext:

@@ -38,7 +38,7 @@ class Explanations:
 
     def _refused(self, error: AuthError, call: Call) -> Explanation:
         if error.detail:
-            self._log.debug("call refused", method=call.shown_name, reason=error.reason, detail=error.detail)
+            self._log.debug("call refused", method=call.name, reason=error.reason, detail=error.detail)
         return Explanation(message_of(error), error.reason)
 
     def _unforeseen(self, error: Exception, call: Call) -> Explanation:
@@ -47,7 +47,7 @@ class Explanations:
         # The exception's words may hold a token or SQL: its type and the place say enough to find it.
         self._log.error(
             "unforeseen error",
-            method=call.shown_name,
+            method=call.name,
             error_id=error_id,
             exception=type(error).__name__,
             path_name=f"{place.filename.rpartition('/authsvc/')[2]}:{place.lineno}",

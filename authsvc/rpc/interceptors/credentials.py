@@ -24,7 +24,7 @@ class Credentials(Interceptor):
         try:
             call.principal = self._authenticator.authenticate(call.values("authorization"))
         except AuthError as refusal:
-            self._log.debug("credential refused", method=call.shown_name, reason=refusal.reason, detail=refusal.detail)
+            self._log.debug("credential refused", method=call.name, reason=refusal.reason, detail=refusal.detail)
             raise
         if rule is None:
             raise MethodUnknown

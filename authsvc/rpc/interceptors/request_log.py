@@ -42,7 +42,7 @@ class RequestLog(Interceptor):
         write = self._log.error if code is grpc.StatusCode.INTERNAL else self._log.info
         write(
             "call completed",
-            method=call.shown_name,
+            method=call.name,
             code=code.name,
             reason=call.reason,
             duration_ms=round(seconds * 1000, 3),
