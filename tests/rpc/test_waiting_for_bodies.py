@@ -153,6 +153,18 @@ def test_without_a_ration_the_threads_would_be_gone(start_server: StartServer) -
         assert validate(server) == pb.TOKEN_STATUS_MALFORMED
 
 
+def test_a_refusal_is_told_while_every_thread_waits(start_server: StartServer) -> None:
+    """Who has no credential hears so at once, although no thread is left for calls that have one."""
+    server = start_server(limits=Limits(stalled_principal=1_000, stalled_all=1_000, body_seconds=60))
+    with ExitStack() as stack:
+        stall_many(server, stack, POOL_THREADS)
+        stalling = [account.id for account in server.domain.view.accounts() if account.name.startswith("stalling-")]
+        count = eventually(lambda: sum(map(server.rpc.patience.stalled, stalling)), POOL_THREADS.__eq__)
+        assert count == POOL_THREADS
+        with connected(server.target) as stranger:
+            assert stranger.answer(stranger.call(VALIDATE)).reason == "CREDENTIAL_MISSING"
+
+
 def test_the_rations_leave_threads_for_whole_calls() -> None:
     """All that may wait together, and the dialogs, are fewer than the pool has threads."""
     limits = Limits()
