@@ -68,13 +68,11 @@ class Connection:
         self._answers: dict[int, Answer] = {}
         self._acknowledged = 0
         self.settings: dict[int, int] = {}
-        chosen = {HEADER_TABLE_SIZE: 0, INITIAL_WINDOW_SIZE: _WIDE, **(settings or {})}
-        payload = b"".join(struct.pack(">HI", *item) for item in chosen.items())
-        self._socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-        self._frame(SETTINGS, 0, 0, payload)
-        self._frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", _WIDE))
-        while not (self.settings and self._acknowledged):
-            self._read()
+        try:
+            self._greet({HEADER_TABLE_SIZE: 0, INITIAL_WINDOW_SIZE: _WIDE, **(settings or {})})
+        except OSError:
+            self._socket.close()
+            raise
 
     def close(self) -> None:
         """Hang up."""
@@ -128,6 +126,13 @@ class Connection:
         while self._acknowledged == before:
             self._read()
         return self._complete()
+
+    def _greet(self, settings: Mapping[int, int]) -> None:
+        self._socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        self._frame(SETTINGS, 0, 0, b"".join(struct.pack(">HI", *item) for item in settings.items()))
+        self._frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", _WIDE))
+        while not (self.settings and self._acknowledged):
+            self._read()
 
     def _complete(self) -> list[Answer]:
         return [answer for answer in self._answers.values() if answer.ended]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import resource
 import socket
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
+from functools import partial
 
 import grpc
 import pytest
@@ -16,7 +20,7 @@ from authsvc.rpc.server import MAXIMUM_CONCURRENT_RPCS, OPTIONS, POOL_THREADS, A
 from authsvc.v1 import auth_pb2 as pb
 from tests.conftest import RunningServer, StartServer
 from tests.rpc.http2 import MAX_CONCURRENT_STREAMS, MAX_HEADER_LIST_SIZE, REFUSED_STREAM, Connection, connected
-from tests.rpc.surface import HEALTH_WATCH, VALIDATE, answered
+from tests.rpc.surface import HEALTH_WATCH, VALIDATE, answered, eventually
 
 KIB, SECOND = 1024, 1000
 RESOURCE_EXHAUSTED = 8
@@ -64,6 +68,33 @@ def test_a_connection_has_128_streams(server: RunningServer) -> None:
         assert connection.answer(connection.call(VALIDATE, server.metadata)).reset == REFUSED_STREAM
         assert answered(another, VALIDATE, server.metadata, BODY).status == 0
         assert len(connection.ended()) == 1
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """Leave to open as many files as a thousand connections have ends, both of them in this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4_096)), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_there_are_1000_connections(server: RunningServer, many_files: None) -> None:
+    """One more is hung up on at once, and let in when another has left."""
+    with ExitStack() as open_connections:
+        first, *_ = [open_connections.enter_context(connected(server.target)) for _ in range(1_000)]
+        assert not is_let_in(server)
+        first.close()
+        assert eventually(partial(is_let_in, server), bool)
+
+
+def is_let_in(server: RunningServer) -> bool:
+    """Whether the server takes another connection."""
+    try:
+        with connected(server.target):
+            return True
+    except ConnectionError:
+        return False
 
 
 @pytest.mark.parametrize(("size", "served"), [(15 * KIB, True), (17 * KIB, False), (64 * KIB, False)])
