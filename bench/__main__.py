@@ -14,11 +14,14 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+import grpc
+
 from authsvc.v1 import admin_pb2, admin_pb2_grpc, auth_pb2, auth_pb2_grpc
-from bench.load import Request, closed_loop
+from bench.load import Request, closed_loop, open_loop
 from bench.servers import CLIENT_CORE, Server, authsvc_server, echo_server
 
 BATCH = 256
+PAYLOAD = 400  # about what a validation carries
 CALLS = int(os.environ.get("BENCH_CALLS", "20000"))
 SERVICE = "/authsvc.v1.AuthService"
 
@@ -70,44 +73,92 @@ def echo_of(name: str, size: int, *, flag: bool = True, calls: int = CALLS) -> R
         return measure(name, server, "/bench.Echo/Echo", lambda _: payload, calls)
 
 
-def service_rows(server: Server) -> Iterator[tuple[Row, int]]:
-    """Every call of the service, with the size of payload its echo is made with."""
-    import grpc
+class Desk:
+    """What makes requests against a running server."""
 
-    channel = grpc.insecure_channel(server.target)
-    auth, admin = auth_pb2_grpc.AuthServiceStub(channel), admin_pb2_grpc.AdminServiceStub(channel)
-    settings = admin_pb2.AppSettings(algorithm=admin_pb2.ALGORITHM_HS256)
-    admin.CreateApp(admin_pb2.CreateAppRequest(api_key="hs", settings=settings), metadata=server.metadata)
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._channel = grpc.insecure_channel(server.target)
+        self._auth = auth_pb2_grpc.AuthServiceStub(self._channel)
 
-    def issue(api_key: str, *, refreshable: bool = False) -> auth_pb2.IssueTokenRequest:
+    def make_app(self, api_key: str, algorithm: admin_pb2.Algorithm.ValueType) -> None:
+        settings = admin_pb2.AppSettings(algorithm=algorithm)
+        request = admin_pb2.CreateAppRequest(api_key=api_key, settings=settings)
+        admin_pb2_grpc.AdminServiceStub(self._channel).CreateApp(request, metadata=self._server.metadata)
+
+    def issue(self, api_key: str = "dev", *, refreshable: bool = False) -> auth_pb2.IssueTokenRequest:
         user = auth_pb2.User(id="sara", role="admin")
         return auth_pb2.IssueTokenRequest(api_key=api_key, user=user, refreshable=refreshable)
 
-    def tokens(count: int) -> list[bytes]:
-        return [
-            auth_pb2.ValidateTokenRequest(
-                api_key="dev", token=auth.IssueToken(issue("dev"), metadata=server.metadata).token
-            ).SerializeToString()
-            for _ in range(count)
-        ]
+    def tokens(self, count: int) -> list[bytes]:
+        """Requests to validate so many fresh tokens."""
+        issued = (self._auth.IssueToken(self.issue(), metadata=self._server.metadata) for _ in range(count))
+        return [auth_pb2.ValidateTokenRequest(api_key="dev", token=one.token).SerializeToString() for one in issued]
 
-    (repeated,) = tokens(1)
-    size = len(repeated)
-    yield measure("Validate, repeated token", server, f"{SERVICE}/ValidateToken", lambda _: repeated), size
-    yield measure_batch(server, tokens(BATCH)), size
-    fresh = tokens(4_000)
-    yield measure("Validate, new token (ES256)", server, f"{SERVICE}/ValidateToken", fresh.__getitem__, 2_900), size
-    for name, api_key in (("ES256", "dev"), ("HS256", "hs")):
-        wire = issue(api_key).SerializeToString()
-        yield measure(f"Issue {name}", server, f"{SERVICE}/IssueToken", _same(wire), CALLS // 2), size
-    refreshes = [
-        auth_pb2.RefreshTokenRequest(
-            refresh_token=auth.IssueToken(issue("dev", refreshable=True), metadata=server.metadata).refresh_token
-        ).SerializeToString()
-        for _ in range(4_000)
-    ]
-    yield measure("Refresh (SQLite, ES256)", server, f"{SERVICE}/RefreshToken", refreshes.__getitem__, 2_900), size
-    channel.close()
+    def refreshes(self, count: int) -> list[bytes]:
+        """Requests to refresh so many fresh sessions."""
+        wish = self.issue(refreshable=True)
+        opened = (self._auth.IssueToken(wish, metadata=self._server.metadata) for _ in range(count))
+        return [auth_pb2.RefreshTokenRequest(refresh_token=one.refresh_token).SerializeToString() for one in opened]
+
+    def close(self) -> None:
+        self._channel.close()
+
+
+ALGORITHMS = {
+    "HS256": admin_pb2.ALGORITHM_HS256,
+    "ES256": admin_pb2.ALGORITHM_ES256,
+    "EdDSA": admin_pb2.ALGORITHM_EDDSA,
+    "RS256": admin_pb2.ALGORITHM_RS256,
+}
+
+
+def service_rows(server: Server) -> Iterator[Row]:
+    """Every call of the service on its embedded store."""
+    desk = Desk(server)
+    (repeated,) = desk.tokens(1)
+    yield measure("Validate, repeated token", server, f"{SERVICE}/ValidateToken", _same(repeated))
+    yield measure_batch(server, desk.tokens(BATCH))
+    fresh = desk.tokens(4_000)
+    yield measure("Validate, new token (ES256)", server, f"{SERVICE}/ValidateToken", fresh.__getitem__, 2_900)
+    for name, algorithm in ALGORITHMS.items():
+        desk.make_app(name, algorithm)
+        wire = desk.issue(name).SerializeToString()
+        yield measure(f"Issue {name}", server, f"{SERVICE}/IssueToken", _same(wire), CALLS // 2)
+    yield measure_refresh("SQLite", server, desk)
+    yield measure_open_loop(server, repeated)
+    desk.close()
+
+
+def measure_refresh(backend: str, server: Server, desk: Desk) -> Row:
+    """Each refresh turns a session of its own."""
+    requests = desk.refreshes(4_000)
+    return measure(f"Refresh ({backend}, ES256)", server, f"{SERVICE}/RefreshToken", requests.__getitem__, 2_900)
+
+
+def measure_open_loop(server: Server, repeated: bytes, rate: float = 1_000.0, seconds: float = 5.0) -> Row:
+    """Calls that come whether or not earlier ones were answered: their latencies are what callers feel."""
+    before = server.cpu_seconds()
+    result = open_loop(
+        server.target, f"{SERVICE}/ValidateToken", _same(repeated), server.metadata, rate=rate, seconds=seconds
+    )
+    used = (server.cpu_seconds() - before) / result.codes["OK"] * 1e6
+    p50, p99 = result.percentile(0.5), result.percentile(0.99)
+    return Row(f"Validate, {rate:,.0f} a second", used, result.per_second, p50, p99, server.memory_mib())
+
+
+def postgres_rows() -> Iterator[Row]:
+    """Refresh on PostgreSQL, on the server that a wheel of the development environment brings."""
+    from tests.storage.postgres.server import Server as PostgresServer
+
+    postgres = PostgresServer()
+    try:
+        with postgres.migrated() as database, authsvc_server(postgres.url(database)) as server:
+            desk = Desk(server)
+            yield measure_refresh("PostgreSQL", server, desk)
+            desk.close()
+    finally:
+        postgres.close()
 
 
 def measure_batch(server: Server, requests: list[bytes]) -> Row:
@@ -126,15 +177,14 @@ def _same(wire: bytes) -> Callable[[int], bytes]:
 def main() -> int:
     """Measure, print, and write what was measured to ``var/bench.json``."""
     os.sched_setaffinity(0, {CLIENT_CORE} & os.sched_getaffinity(0) or os.sched_getaffinity(0))
+    echo = echo_of(f"bare echo of {PAYLOAD} bytes", PAYLOAD)
+    without = echo_of("bare echo, without the listener flag", PAYLOAD, flag=False)
     with authsvc_server() as server:
         rows = list(service_rows(server))
-    size = rows[0][1]
-    echo = echo_of(f"bare echo of {size} bytes", size)
-    without = echo_of("bare echo, without the listener flag", size, flag=False)
-    without.ratio = echo.microseconds_cpu / without.microseconds_cpu
-    for row, _ in rows:
+    rows += postgres_rows()
+    every = [echo, without, *rows]
+    for row in every:
         row.ratio = echo.microseconds_cpu / row.microseconds_cpu
-    every = [echo, without, *(row for row, _ in rows)]
     _print(every)
     out = Path("var/bench.json")
     out.parent.mkdir(exist_ok=True, mode=0o700)

@@ -55,6 +55,31 @@ def closed_loop(
     return Result(loop.codes, seconds, sorted(loop.latencies))
 
 
+def open_loop(
+    target: str, method: str, request: Request, metadata: Metadata, *, rate: float, seconds: float, connections: int = 4
+) -> Result:
+    """Begin calls at a steady rate whatever becomes of them: what callers feel who do not wait for each other.
+
+    A call that is answered late does not delay the next, so a stall shows in every latency that it touches.
+    """
+    channels = [
+        grpc.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)]) for _ in range(connections)
+    ]
+    calls = int(rate * seconds)
+    loop = _Loop([channel.unary_unary(method) for channel in channels], request, metadata, calls)
+    started = time.perf_counter()
+    for number in range(calls):
+        # The pace is kept by spinning: a sleep is too coarse for thousands a second.
+        while time.perf_counter() < started + number / rate:
+            pass
+        loop.begin_one(started + number / rate)
+    loop.wait()
+    taken = time.perf_counter() - started
+    for channel in channels:
+        channel.close()
+    return Result(loop.codes, taken, sorted(loop.latencies))
+
+
 class _Loop:
     def __init__(
         self,
@@ -69,24 +94,33 @@ class _Loop:
         self._calls = calls
         self._lock = threading.Lock()
         self._begun = 0
+        self._goes_on = False
         self._done = threading.Event()
         self.codes: Counter[str] = Counter()
         self.latencies: list[float] = []
 
     def run(self, in_flight: int) -> None:
+        self._goes_on = True
         for _ in range(min(in_flight, self._calls)):
             self._begin()
+        self.wait()
+
+    def wait(self) -> None:
         if not self._done.wait(timeout=120):
             raise TimeoutError(f"{len(self.latencies)} of {self._calls} calls were answered in two minutes")
 
-    def _begin(self) -> None:
+    def begin_one(self, due: float) -> None:
+        """Begin one call; its latency counts from when it was due."""
+        self._begin(due)
+
+    def _begin(self, due: float | None = None) -> None:
         with self._lock:
             number = self._begun
             if number >= self._calls:
                 return
             self._begun += 1
         call = self._callables[number % len(self._callables)]
-        started = time.perf_counter()
+        started = due or time.perf_counter()
         future = call.future(self._request(number), timeout=30, metadata=self._metadata)
         future.add_done_callback(lambda done: self._ended(done, started))
 
@@ -95,5 +129,5 @@ class _Loop:
         self.codes[done.code().name] += 1  # type: ignore[attr-defined]
         if len(self.latencies) >= self._calls:
             self._done.set()
-        else:
+        elif self._goes_on:
             self._begin()

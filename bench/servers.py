@@ -67,10 +67,12 @@ def echo_server(*, flag: bool) -> Iterator[Server]:
 
 
 @contextmanager
-def authsvc_server() -> Iterator[Server]:
-    """The service as `make run` starts it, logging at info into a file."""
+def authsvc_server(store: str = "") -> Iterator[Server]:
+    """The service as `make run` starts it, logging at info into a file; on another store where one is named."""
     with tempfile.TemporaryDirectory(prefix="authsvc-bench-") as folder:
         environ = {**os.environ, "AUTHSVC_STATE_DIR": folder, "AUTHSVC_LISTEN": "127.0.0.1:0"}
+        if store:
+            environ["AUTHSVC_STORE"] = store
         environ.pop("GRPC_EXPERIMENTS", None)
         code = "import sys; from authsvc.app import serve; sys.exit(serve(dev=True))"
         with (
