@@ -25,6 +25,7 @@ ROLLBACK: Final = Statement("ROLLBACK")
 
 _ANSWERED: Final = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 _HANGING_UP: Final = getattr(select, "POLLRDHUP", select.POLLHUP)
+_MOST_AT_THE_END: Final = 4  # the error of a commit, a separator, the end itself
 _FATAL: Final = ("FATAL", "PANIC")
 
 
@@ -58,7 +59,7 @@ class Link(psycopg.Connection[TupleRow]):
 
     @property
     def warned(self) -> bool:
-        """Whether the last statement of the last exchange came with a warning.
+        """Whether the last statement of the last exchange, or its commit, came with a warning.
 
         A commit that a standby had to confirm and did not is acknowledged with nothing but a warning.
         """
@@ -85,8 +86,9 @@ class Link(psycopg.Connection[TupleRow]):
     def exchange(self, requests: Sequence[Request], until: float) -> list[list[Row]]:
         """Send all, wait for all (``until`` on the monotonic clock); returns the rows of each.
 
-        Raises the ``psycopg.Error`` of the first that failed; what came after it was not done. The connection is
-        closed where it is of no use afterwards.
+        Without a BEGIN among them they are one transaction by themselves, committed when this returns. Raises the
+        ``psycopg.Error`` of the first that failed, or of that commit; what came after it was not done. The connection
+        is closed where it is of no use afterwards.
         """
         try:
             expected = self._send(requests)
@@ -130,9 +132,23 @@ class Link(psycopg.Connection[TupleRow]):
             elif fault is None:
                 rows.append(self._rows_of(result))
             self._expect_end(until)
-        self._result(until)  # the synchronisation itself
+        fault = self._synchronised(until) or fault
         self.pgconn.exit_pipeline_mode()
         return rows, fault
+
+    def _synchronised(self, until: float) -> psycopg.Error | None:
+        """Wait for the end of the exchange; a commit that fails then fails here, before the end is said."""
+        fault = None
+        for _ in range(_MOST_AT_THE_END):
+            result = self._next(until)
+            if result is None:
+                continue
+            if self.pgconn.status == pq.ConnStatus.BAD:
+                raise _error(result)
+            if result.status == pq.ExecStatus.PIPELINE_SYNC:
+                return fault
+            fault = fault or _error(result)
+        raise psycopg.OperationalError("the server's answers are out of step")
 
     def _result(self, until: float) -> pq.abc.PGresult:
         result = self._next(until)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from psycopg_pool import PoolTimeout
 
@@ -13,6 +12,8 @@ from authsvc.clock import Deadline, seconds_left
 from authsvc.storage.postgres.database import Database
 from authsvc.storage.postgres.faults import unavailable
 from authsvc.storage.postgres.link import Link
+
+T = TypeVar("T")
 
 SIZE: Final = 16
 """A statement takes a fraction of a millisecond, and those that wait for a flush of the disk share it: more connections
@@ -40,21 +41,24 @@ class Links:
         self._pool = database.pool(size=SIZE, note=self._note)
         self._pool.open(wait=True, timeout=FIRST_SECONDS)
 
-    @contextmanager
-    def lend(self, until: Deadline) -> Iterator[Link]:
-        """A connection that nobody has hung up on. Raises ``PoolTimeout``, ``PoolClosed`` and ``Unavailable``."""
+    def use(self, work: Callable[[Link], T], until: Deadline) -> T:
+        """Do something with a connection that nobody has hung up on, and give it back.
+
+        Raises ``PoolTimeout``, ``PoolClosed``, ``Unavailable`` and what the work raises.
+        """
         with self._ended:
             self._callers += 1
         try:
             link = self._borrow(until)
             try:
-                yield link
+                return work(link)
             finally:
                 self._give_back(link)
         finally:
             with self._ended:
                 self._callers -= 1
-                self._ended.notify_all()
+                if not self._callers:
+                    self._ended.notify_all()
 
     def close(self) -> None:
         """Refuse all who wait for a connection or come later, and wait for those who have one."""

@@ -26,7 +26,7 @@ from authsvc.storage.postgres.announcing import Announcer
 from authsvc.storage.postgres.links import Links
 from authsvc.storage.postgres.lock import ExclusiveLock
 from authsvc.storage.postgres.present import NOW, Present, microseconds
-from authsvc.storage.postgres.statement import Request, Row, Statement
+from authsvc.storage.postgres.statement import Statement
 from authsvc.storage.postgres.transactions import Transactions
 from authsvc.storage.rows import secrets as secret_rows
 from authsvc.storage.rows import sessions as session_rows
@@ -60,7 +60,7 @@ class PostgresStore:
 
     def ping(self, *, deadline: Deadline | None = None) -> None:
         self._transactions.catch_up(deadline=deadline)
-        self._last(lambda: _PROBE(present=microseconds(self._present)), deadline)
+        self._transactions.change(_PROBE(present=microseconds(self._present)), deadline=deadline)
 
     def close(self) -> None:
         with self._closing:
@@ -120,7 +120,7 @@ class PostgresStore:
     def open_session(self, session: Session, *, deadline: Deadline | None = None) -> Session:
         opening = sessions.OPEN.of(session_rows.to_row(session))
         while True:
-            rows = self._last(lambda: opening, deadline) or self._transactions.read(
+            rows = self._transactions.change(opening, deadline=deadline) or self._transactions.read(
                 sessions.READ(id=session.id), deadline=deadline
             )
             if rows:
@@ -144,8 +144,8 @@ class PostgresStore:
         changed: Session | None = None,
         deadline: Deadline | None = None,
     ) -> Session | None:
-        rows = self._last(
-            lambda: sessions.TURN(
+        rows = self._transactions.change(
+            sessions.TURN(
                 id=session_id,
                 generation=generation,
                 request_id_hash=request_id_hash,
@@ -153,7 +153,7 @@ class PostgresStore:
                 claims=None if changed is None else claims_text(changed),
                 present=microseconds(self._present),
             ),
-            deadline,
+            deadline=deadline,
         )
         return session_rows.from_row(rows[0]) if rows else None
 
@@ -180,10 +180,6 @@ class PostgresStore:
 
     def counts(self) -> Mapping[str, int]:
         return self._transactions.read_at_one_instant(trust.read_counts)
-
-    def _last(self, request: Callable[[], Request], deadline: Deadline | None) -> list[Row]:
-        """A transaction of one statement."""
-        return self._transactions.run(lambda transaction: transaction.last(request()), deadline=deadline)
 
     def _check(self) -> None:
         if self._lock is not None:

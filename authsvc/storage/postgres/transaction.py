@@ -1,7 +1,7 @@
 """One transaction: its statements, its revision, its audit and what it will be known by.
 
 What need not be answered by itself travels with what does: the beginning with the first statement, the feed and the
-audit with the commit, so that a transaction of one statement is one message and one answer.
+audit with the commit. A transaction of a single statement has a way of its own: one message, one answer.
 """
 
 # ruff: noqa: S608 - statements are put together from constants; values are always bound
@@ -14,6 +14,7 @@ import psycopg
 
 from authsvc.clock import Deadline, deadline_after, seconds_left
 from authsvc.model import AuditEvent, Change, Commit, Revision
+from authsvc.storage.postgres.database import DEFAULT_SECONDS
 from authsvc.storage.postgres.faults import InDoubt
 from authsvc.storage.postgres.link import BEGIN, COMMIT, ROLLBACK, Link
 from authsvc.storage.postgres.statement import Request, Row, Statement, by_column, places
@@ -24,6 +25,8 @@ MARGIN: Final = 1.0
 
 GRACE: Final = 1.0
 """Seconds to finish what was begun in time."""
+
+NEARLY_DEFAULT_SECONDS: Final = DEFAULT_SECONDS - 0.5
 
 _LIMITS = Statement("SELECT set_config('statement_timeout', :limit, true), set_config('lock_timeout', :limit, true)")
 
@@ -37,6 +40,28 @@ _AUDIT = Statement(f"INSERT INTO audit ({AUDIT_COLUMNS}) VALUES ({places(AUDIT_C
 def limits(until: Deadline) -> Request:
     """Bound every statement of a transaction, and every wait for a lock, by the time that is left."""
     return _LIMITS(limit=str(max(1, int(seconds_left(until) * 1000))))
+
+
+def limited(request: Request, until: Deadline) -> list[Request]:
+    """A transaction of that one statement, within the time that is left; the session's own limits are for more."""
+    return [request] if seconds_left(until) > NEARLY_DEFAULT_SECONDS else [limits(until), request]
+
+
+def commit(link: Link, requests: list[Request], until: Deadline) -> list[list[Row]]:
+    """An exchange that ends with a commit; returns the rows of each request once that is durable.
+
+    Raises ``InDoubt`` where that cannot be known, and any ``psycopg.Error`` where nothing was committed.
+    """
+    try:
+        rows = link.exchange(requests, until + MARGIN)
+    except psycopg.Error as fault:
+        if link.closed:
+            raise InDoubt(fault) from None
+        raise
+    if link.warned:
+        link.close()
+        raise InDoubt(psycopg.OperationalError("a standby did not confirm the commit"))
+    return rows
 
 
 class Transaction:
@@ -72,10 +97,6 @@ class Transaction:
         """Run a statement whose answer nobody needs together with the next one, or with the commit."""
         self._queue.append(request)
 
-    def last(self, request: Request) -> list[Row]:
-        """Run the statement that ends the work, and commit; raises ``InDoubt``."""
-        return self._commit([*self._queue, request, COMMIT()])[-2]
-
     def go_on(self) -> None:
         """Say that the work was begun in time and is to be finished, though its deadline may pass meanwhile."""
         self._until = Deadline(max(self._until, deadline_after(GRACE)))
@@ -94,9 +115,10 @@ class Transaction:
         self.commit = Commit(revision, changes)
 
     def finish(self) -> None:
-        """Commit, unless the work did; raises ``InDoubt``."""
-        if not self._ended:
-            self._commit([*self._queue, COMMIT()])
+        """Commit; raises ``InDoubt``."""
+        self._begun = True
+        commit(self.link, [*self._queue, COMMIT()], max(self._until, deadline_after(0)))
+        self._ended = True
 
     def undo(self) -> None:
         """Leave nothing of it; a connection on which that fails is given up, and the server undoes it."""
@@ -106,16 +128,3 @@ class Transaction:
             self.link.exchange([ROLLBACK()], deadline_after(MARGIN))
         except psycopg.Error:
             self.link.close()
-
-    def _commit(self, requests: list[Request]) -> list[list[Row]]:
-        self._begun = True
-        try:
-            rows = self.link.exchange(requests, max(self._until, deadline_after(0)) + MARGIN)
-        except psycopg.Error as fault:
-            if self.link.closed:
-                raise InDoubt(fault) from None
-            raise
-        self._ended = True
-        if self.link.warned:
-            raise InDoubt(psycopg.OperationalError("a standby did not confirm the commit"))
-        return rows

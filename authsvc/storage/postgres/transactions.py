@@ -6,7 +6,6 @@ a commit whose outcome is unknown is never acknowledged, but the listener hears 
 
 from __future__ import annotations
 
-import contextlib
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from authsvc.storage.postgres.link import COMMIT, Link
 from authsvc.storage.postgres.links import Links
 from authsvc.storage.postgres.present import Present, microseconds
 from authsvc.storage.postgres.statement import Request, Row, Statement
-from authsvc.storage.postgres.transaction import MARGIN, Transaction, limits
+from authsvc.storage.postgres.transaction import MARGIN, Transaction, commit, limited, limits
 
 T = TypeVar("T")
 
@@ -54,55 +53,51 @@ class Transactions:
         Raises what the work raised, ``Unavailable`` and ``DeadlinePassed``: then nothing was changed, but for a commit
         whose answer was lost. The work is done again when a rival's commit made the server undo it.
         """
-        until = _until(deadline, DEFAULT_SECONDS)
-        for pause in _pauses(until):
-            with self._lend(until, deadline) as link:
-                try:
-                    return self._perform(link, work, until)
-                except TRANSIENT:
-                    if pause is None:
-                        raise
-            threading.Event().wait(pause)
-        raise AssertionError("the last attempt raises or returns")
+        return self._repeat(lambda link, until: self._perform(link, work, until), deadline)
+
+    def change(self, request: Request, *, deadline: Deadline | None = None) -> list[Row]:
+        """Run one changing statement as a transaction of its own; as ``run``, in one message and one answer."""
+        return self._repeat(lambda link, until: commit(link, limited(request, until), until)[-1], deadline)
 
     def read(self, request: Request, *, deadline: Deadline | None = None) -> list[Row]:
         """Run one reading statement."""
         until = _until(deadline, DEFAULT_SECONDS)
-        with self._lend(until, deadline) as link:
-            # Together they are one transaction without being told so; the limits end with it.
-            return link.exchange([limits(until), request], until + MARGIN)[-1]
+        return self._with_link(lambda link: link.exchange(limited(request, until), until + MARGIN)[-1], until, deadline)
 
     def read_at_one_instant(self, work: Callable[[Callable[[Request], list[Row]]], T]) -> T:
         """Run several reading statements that all see the same commit."""
         until = deadline_after(WHOLE_STATE_SECONDS)
-        with self._lend(until, None) as link:
-
-            def fetch(request: Request) -> list[Row]:
-                return link.exchange([request], until + MARGIN)[-1]
-
-            link.exchange([_BEGIN_SNAPSHOT(), limits(until)], until + MARGIN)
-            try:
-                result = work(fetch)
-            except BaseException:
-                link.close()  # it only read: giving it up is the shortest way to an end
-                raise
-            fetch(COMMIT())
-            return result
+        return self._with_link(lambda link: _at_one_instant(link, work, until), until, None)
 
     def catch_up(self, *, deadline: Deadline | None = None) -> None:
         """Tell the listener of commits whose answers were lost, where their fate can be known by now."""
         if self._announcer.behind:
-            with self._lend(_until(deadline, DEFAULT_SECONDS), deadline) as link:
-                self._announcer.catch_up(lambda transaction_id: fate_of(link, transaction_id))
+            self._with_link(
+                lambda link: self._announcer.catch_up(lambda transaction_id: fate_of(link, transaction_id)),
+                _until(deadline, DEFAULT_SECONDS),
+                deadline,
+            )
 
-    @contextlib.contextmanager
-    def _lend(self, until: Deadline, deadline: Deadline | None) -> Iterator[Link]:
+    def _repeat(self, work: Callable[[Link, Deadline], T], deadline: Deadline | None) -> T:
+        until = _until(deadline, DEFAULT_SECONDS)
+        for pause in _pauses(until):
+            try:
+                return self._with_link(lambda link: work(link, until), until, deadline)
+            except TRANSIENT as fault:
+                if pause is None:
+                    raise unavailable(fault) from None
+                threading.Event().wait(pause)
+        raise AssertionError("the last attempt raises or returns")
+
+    def _with_link(self, work: Callable[[Link], T], until: Deadline, deadline: Deadline | None) -> T:
+        """Do something with a connection; faults of the engine come as refusals, but for those to be repeated."""
         self._guard()
         try:
-            with self._links.lend(until) as link:
-                yield link
+            return self._links.use(work, until)
         except InDoubt as doubt:
             raise unavailable(doubt.fault, note="(outcome unknown)") from None
+        except TRANSIENT:
+            raise
         except psycopg.Error as fault:
             meant = meaning(fault, deadline)
             if meant is None:
@@ -129,6 +124,20 @@ class Transactions:
         if announcement is not None:
             self._announcer.kept(announcement, lambda transaction_id: fate_of(link, transaction_id))
         return result
+
+
+def _at_one_instant(link: Link, work: Callable[[Callable[[Request], list[Row]]], T], until: Deadline) -> T:
+    def fetch(request: Request) -> list[Row]:
+        return link.exchange([request], until + MARGIN)[-1]
+
+    link.exchange([_BEGIN_SNAPSHOT(), limits(until)], until + MARGIN)
+    try:
+        result = work(fetch)
+    except BaseException:
+        link.close()  # it only read: giving it up is the shortest way to an end
+        raise
+    fetch(COMMIT())
+    return result
 
 
 def fate_of(link: Link, transaction_id: int) -> Fate:

@@ -14,7 +14,7 @@ from psycopg import errors
 
 from authsvc.clock import deadline_after
 from authsvc.errors import DeadlinePassed, Unavailable
-from authsvc.model import App
+from authsvc.model import App, Commit, Session
 from authsvc.storage.base import Store
 from authsvc.storage.postgres import open_postgres
 from authsvc.storage.postgres.database import SETTINGS
@@ -118,6 +118,35 @@ def test_trying_again_has_an_end(store: Store, raw: Connection, code: str, name:
     raw.execute("DROP TRIGGER fail ON sessions")
     assert now_kept(store, session) == session
     assert turn(store, session) is not None
+
+
+@pytest.mark.parametrize(
+    ("code", "refusal"),
+    [
+        ("40001", "SerializationFailure 40001"),
+        ("53100", "DiskFull 53100"),
+        ("23514", None),
+    ],
+)
+@pytest.mark.parametrize("change", [turn, lambda store, session: store.revoke_session(session.id, "x", an_audit())])
+def test_what_fails_only_at_the_commit_is_not_acknowledged(
+    store: Store, raw: Connection, code: str, refusal: str | None, change: Callable[[Store, Session], object]
+) -> None:
+    """A change that the server accepts and whose commit it then refuses is not acknowledged, nor made, nor told."""
+    session, heard = keep_session(store), list[Commit]()
+    store.listen(heard.append)
+    raw.execute(f"CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE SQLSTATE '{code}'; END$$")
+    raw.execute(
+        "CREATE CONSTRAINT TRIGGER fail AFTER UPDATE ON sessions DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION fail()"
+    )
+    with pytest.raises(errors.CheckViolation if refusal is None else Unavailable) as fault:
+        change(store, session)
+    assert getattr(fault.value, "detail", None) == refusal
+    assert now_kept(store, session) == session
+    assert heard == []
+    raw.execute("DROP TRIGGER fail ON sessions")
+    assert change(store, session)
 
 
 def test_our_own_mistakes_are_not_tried_again(store: Store, raw: Connection) -> None:

@@ -27,13 +27,18 @@ class Cut(Enum):
 
 @dataclass
 class _Pair:
-    """Both ends of one connection, and what passed so far. ``cut``: what is to happen to the commit under way."""
+    """Both ends of one connection, and what passed so far.
+
+    ``cut`` is what is to happen to the commit under way, ``answer`` the message by which the server says it is made.
+    """
 
     client: socket.socket
     server: socket.socket
     statements: dict[bytes, bytes] = field(default_factory=dict)
+    block: bool = False
     touched: bool = False
     cut: Cut | None = None
+    answer: bytes = b""
 
 
 class Wire:
@@ -56,7 +61,7 @@ class Wire:
         return port
 
     def cut(self, how: Cut) -> None:
-        """Break the next commit of a transaction that names the table, and only that one."""
+        """Break the next commit of a transaction that ends by changing the table, and only that one."""
         with self._lock:
             self._next = how
 
@@ -94,7 +99,7 @@ class Wire:
     def _from_server(self, pair: _Pair) -> None:
         with contextlib.suppress(OSError):
             for kind, body in _messages(pair.server):
-                if pair.cut is not None and (kind, body) == (b"C", b"COMMIT\0"):
+                if pair.cut is not None and (kind + body).startswith(pair.answer):
                     if pair.cut is Cut.STALL:
                         return
                     break
@@ -102,16 +107,19 @@ class Wire:
         _hang_up(pair.client, pair.server)
 
     def _note(self, pair: _Pair, kind: bytes, body: bytes) -> None:
-        """Follow what the client says: Parse, Bind and Sync."""
+        """Follow what the client says: Parse, Bind, and Sync, which commits what is in no block."""
         if kind == b"P":
             name, statement = body.split(b"\0")[:2]
             pair.statements[name] = statement
         elif kind == b"B":
             statement = pair.statements.get(body.split(b"\0")[1], b"")
-            pair.touched |= self._table in statement
+            pair.block = statement == b"BEGIN" or (pair.block and statement not in (b"COMMIT", b"ROLLBACK"))
+            pair.touched |= any(verb + self._table in statement for verb in (b"UPDATE ", b"INSERT INTO "))
             if statement == b"COMMIT" and pair.touched:
-                pair.cut = self._take()
+                pair.cut, pair.answer, pair.touched = self._take(), b"CCOMMIT\0", False
         elif kind == b"S":
+            if pair.touched and not pair.block:
+                pair.cut, pair.answer = self._take(), b"Z"
             pair.touched = False
 
     def _take(self) -> Cut | None:
