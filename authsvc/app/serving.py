@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 from datetime import timedelta
+from queue import SimpleQueue
 from types import FrameType
 
 from authsvc import __version__
@@ -48,7 +48,7 @@ def run_server(*, dev: bool) -> int:
     return 0
 
 
-def _serve(server: RpcServer, domain: Domain, settings: Settings, stopping: threading.Event, *, dev: bool) -> None:
+def _serve(server: RpcServer, domain: Domain, settings: Settings, stopping: SimpleQueue[int], *, dev: bool) -> None:
     log = domain.logs.get_logger("server")
     try:
         port = server.listen(settings.listen, _tls(settings, domain))
@@ -61,7 +61,7 @@ def _serve(server: RpcServer, domain: Domain, settings: Settings, stopping: thre
             print(greeting(target, make_dev_things(domain, settings, target)), flush=True)
         readiness.start()
         log.info("server ready", target=target, version=__version__, pid=os.getpid())
-        stopping.wait()
+        stopping.get()
         log.info("server stopping")
     finally:
         server.stop(lame_duck=settings.lame_duck, grace=settings.shutdown_grace)
@@ -75,15 +75,21 @@ def _tls(settings: Settings, domain: Domain) -> TlsFiles | None:
     return TlsFiles(settings.tls_cert, settings.tls_key, domain.logs.get_logger("server"))
 
 
-def _stop_on_signals() -> threading.Event:
-    """An event set by the first SIGTERM or SIGINT; the second ends the process at once."""
-    stopping = threading.Event()
+def _stop_on_signals() -> SimpleQueue[int]:
+    """Where the first SIGTERM or SIGINT is put; the second ends the process at once.
+
+    A queue, and not an event: a handler runs in the middle of whatever the main thread does, waiting for an event
+    included, and setting the same event there would wait for itself. This queue may be entered anew at any point.
+    """
+    stopping: SimpleQueue[int] = SimpleQueue()
+    signals: list[int] = []
 
     def on_signal(number: int, _: FrameType | None) -> None:
-        if stopping.is_set():
+        signals.append(number)
+        if len(signals) > 1:
             sys.stderr.flush()
             os._exit(128 + number)
-        stopping.set()
+        stopping.put(number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
