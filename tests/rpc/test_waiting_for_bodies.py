@@ -36,7 +36,7 @@ def test_64_headers_only_streams_never_delay_a_good_caller(server: RunningServer
         somebody_else = another(server)
         for _ in range(10):
             assert answered(good, VALIDATE, somebody_else, BODY).status == OK
-        # Those of the same credential once the ration is settled: while new calls still stall, they may be told to wait.
+        # The same credential once its ration is settled: while new calls still stall, it may be told to wait.
         assert len(stalling.ended(32)) == 32, "they did wait, and half of them over the ration"
         for metadata in (another(server, "late"), server.metadata) * 10:
             assert answered(good, VALIDATE, metadata, BODY).status == OK
