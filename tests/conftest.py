@@ -29,6 +29,11 @@ from authsvc.signing.sealing import Kek
 from authsvc.v1 import admin_pb2_grpc, auth_pb2_grpc
 from tests.alarms import HandAlarms
 
+# Modules of assertions that several folders import: registered here, before any test module is.
+pytest.register_assert_rewrite(
+    "tests.storage.contract", "tests.storage.places", "tests.storage.crowd", "tests.storage.sqlite"
+)
+
 
 class HandClock:
     """A clock that stands still until it is moved."""
