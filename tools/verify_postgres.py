@@ -111,6 +111,7 @@ def _survive(count: int, disaster: Callable[[Stage, int], int], name: str) -> Re
     result.numbers |= {
         name: struck,
         "rotations": ledger.rotations,
+        "revocations": ledger.revocations,
         "calls that failed and were repeated": sum(caller.failed for caller in callers),
         "recovered after s, median": round(statistics.median(seconds), 2),
         "recovered after s, longest": round(max(seconds), 2),

@@ -17,7 +17,7 @@ from psycopg.errors import LockNotAvailable
 
 from authsvc.clock import deadline_after
 from authsvc.model import Revision
-from authsvc.storage.errors import StoreInUse, StoreRefused
+from authsvc.storage.errors import StoreInUse
 from authsvc.storage.postgres.database import Database
 from authsvc.storage.postgres.faults import refused
 from authsvc.storage.postgres.link import Link
@@ -40,11 +40,12 @@ _STILL_THERE = Statement("SELECT 1::bigint")
 class ExclusiveLock:
     """Held from its making to ``close()``, but for the time it takes to get it back.
 
-    ``known`` says up to which revision this process knows the store. Raises ``StoreInUse`` when another holds it, in
-    this process or in another, and ``psycopg.Error``.
+    ``known`` says up to which revision this process knows the store, after it has used the connection to find out about
+    commits whose answers were lost. Raises ``StoreInUse`` when another holds it, in this process or in another, and
+    ``psycopg.Error``.
     """
 
-    def __init__(self, database: Database, known: Callable[[], Revision]) -> None:
+    def __init__(self, database: Database, known: Callable[[Link], Revision]) -> None:
         self._database = database
         self._known = known
         self._refusal = ""
@@ -83,17 +84,28 @@ class ExclusiveLock:
                 self._refusal = LOST
                 self._link = None
             if self._link is None:
-                with contextlib.suppress(psycopg.Error, StoreRefused):
+                with contextlib.suppress(Exception):  # whatever it is, the next look tries again
                     self._take_again()
 
     def _take_again(self) -> None:
         link = self._take()
         if link is None:
             self._refusal = "another process holds the store"
-        elif _is_at(link, self._known()):
+        elif self._is_up_to_date(link):
             self._link, self._refusal = link, ""
-        else:  # or an own commit whose fate is not known yet: the next look tells
+        else:  # or a commit of ours is still under way: the next look tells
             self._refusal = "another process changed the store: start this one again"
+
+    def _is_up_to_date(self, link: Link) -> bool:
+        """Whether this process knows all there is; where not, the connection is closed, and the lock with it."""
+        known = found = None
+        try:
+            known = self._known(link)
+            (((found,),),) = link.exchange([_REVISION()], deadline_after(_PATIENCE))
+        finally:
+            if found is None or found != known:
+                link.close()
+        return not link.closed
 
     def _take(self) -> Link | None:
         link = self._database.connect()
@@ -106,17 +118,6 @@ class ExclusiveLock:
             link.close()
             raise
         return link
-
-
-def _is_at(link: Link, revision: Revision) -> bool:
-    """Whether the store has that revision; the connection is closed where it has not, and the lock with it."""
-    found: object = None
-    try:
-        (((found,),),) = link.exchange([_REVISION()], deadline_after(_PATIENCE))
-    finally:
-        if found != revision:
-            link.close()
-    return found == revision
 
 
 def _answers(link: Link, *, ask: bool) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import psycopg
 from psycopg import errors
 
+from authsvc.model import Revision
 from authsvc.storage.errors import StoreUnfit
 from authsvc.storage.migrate import Migration, shipped
 from authsvc.storage.postgres.announcing import Announcer
@@ -19,6 +21,7 @@ from authsvc.storage.postgres.lock import ExclusiveLock
 from authsvc.storage.postgres.present import Present, servers_clock
 from authsvc.storage.postgres.schema import apply_due, due, read_epoch, refuse_old
 from authsvc.storage.postgres.store import PostgresStore
+from authsvc.storage.postgres.transactions import fate_of
 
 BACKEND = "postgres"
 
@@ -48,10 +51,16 @@ def open_postgres(
         with contextlib.ExitStack() as undo:
             lock = None
             if exclusive:
-                lock = undo.enter_context(contextlib.closing(ExclusiveLock(database, lambda: announcer.known)))
+                lock = undo.enter_context(contextlib.closing(ExclusiveLock(database, partial(_known, announcer))))
             links = Links(database)
             undo.pop_all()
     return PostgresStore(links, announcer, epoch=epoch, present=present, lock=lock)
+
+
+def _known(announcer: Announcer, link: Link) -> Revision:
+    """Up to which revision this process knows the store, once commits whose answers were lost are known about."""
+    announcer.catch_up(partial(fate_of, link))
+    return announcer.known
 
 
 def find_missing(url: str) -> tuple[Migration, ...]:

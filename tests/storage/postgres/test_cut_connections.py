@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -78,6 +81,40 @@ def test_the_listener_hears_what_was_kept(store: Store, wire: Wire, cut: Cut, he
     assert [type(change) for commit in commits for change in commit.changes] == [SessionRevoked] * heard
     assert store.revoke_session(session.id, "logout", an_audit()) is not heard
     assert [commit.revision for commit in commits] == [store.trust_state().revision]
+
+
+def test_a_lock_is_taken_again_after_a_commit_in_doubt(store: Store, wire: Wire, raw: Connection) -> None:
+    """When the lock is lost right after a commit lost its answer, that commit counts as this process's own."""
+    store.close()  # one that holds the store for itself takes its place
+    url = f"postgresql://postgres@127.0.0.1:{wire.port}/{raw.info.dbname}?sslmode=disable&gssencmode=disable"
+    with closing(open_postgres(url, exclusive=True)) as alone:
+        never = datetime.max.replace(tzinfo=UTC)
+        session, commits = keep_session(alone, idle_expires_at=never, absolute_expires_at=never), list[Commit]()
+        alone.listen(commits.append)
+        wire.cut(Cut.AFTER_COMMIT)
+        with pytest.raises(Unavailable):
+            alone.revoke_session(session.id, "logout", an_audit())
+        (before,) = holders(raw)
+        raw.execute("SELECT pg_terminate_backend(%s)", before)
+        eventually(lambda: holders(raw) not in ([], [before]))
+        # Not a health check: that would ask what became of the commit by itself.
+        eventually(lambda: not _is_refused(partial(alone.session_state, session.id)))
+        assert [type(change) for commit in commits for change in commit.changes] == [SessionRevoked]
+
+
+def holders(raw: Connection) -> list[tuple[object, ...]]:
+    """The server's processes that hold the lock on the store."""
+    ours = "SELECT oid FROM pg_database WHERE datname = current_database()"
+    held = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = ({ours})"  # noqa: S608
+    return raw.execute(held).fetchall()
+
+
+def _is_refused(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except Unavailable:
+        return True
+    return False
 
 
 def test_a_server_that_does_not_answer_holds_nobody(store: Store, wire: Wire) -> None:
