@@ -289,8 +289,8 @@ class IssueTokenRequest(_message.Message):
     @_builtins.property
     def custom_claims(self) -> _struct_pb2.Struct:
         """Further claims at the top level of the token. Names that the service or RFC 7519 uses are
-        RESERVED_CLAIM; numbers are finite, and whole numbers within ±2^53 become integers. Absent or
-        without fields: none.
+        RESERVED_CLAIM; numbers are finite, and whole numbers below 2^53 become integers (larger ones
+        are refused). Absent: none. Without fields it is refused.
         """
 
     def __init__(
@@ -350,7 +350,7 @@ class User(_message.Message):
     """The address of a picture. Empty: none."""
     @_builtins.property
     def custom(self) -> _struct_pb2.Struct:
-        """Further data about the user, as claim `custom`. Absent or without fields: none."""
+        """Further data about the user, as claim `custom`. Absent: none. Without fields it is refused."""
 
     def __init__(
         self,
@@ -389,7 +389,7 @@ class Guest(_message.Message):
     """The address of a picture. Empty: none."""
     @_builtins.property
     def custom(self) -> _struct_pb2.Struct:
-        """Further data about the guest, as claim `custom`. Absent or without fields: none."""
+        """Further data about the guest, as claim `custom`. Absent: none. Without fields it is refused."""
 
     def __init__(
         self,
