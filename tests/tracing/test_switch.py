@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ import pytest
 
 from authsvc.app.observing import open_tracing, wants_spans
 from authsvc.logs import LoggerSystem
+from tests.logs.canaries import TEXT, found
 from tests.logs.keeping import Keeping, system
 
 OTLP = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
@@ -69,6 +71,20 @@ def test_another_protocol(logs: LoggerSystem, kept: Keeping, name: str) -> None:
     with open_tracing({**OTLP, name: "http/protobuf"}, logs.get_logger("rpc")) as tracing:
         assert tracing is None
     assert kept.messages == ["no spans: they are sent by OTLP over gRPC alone"]
+
+
+def test_what_the_library_says_is_told_without_values(
+    logs: LoggerSystem, kept: Keeping, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Warnings of the library are lines of our log, without the values it quotes, and nowhere else."""
+    library = logging.getLogger("opentelemetry.trace.span")
+    with open_tracing(OTLP, logs.get_logger("rpc")):
+        library.warning("Invalid key/value pair (%s, %s) found.", "vendor", TEXT)
+        library.error(f"put together with {TEXT}")
+    assert kept.messages == ["tracing fault", "tracing fault"]
+    assert [event["detail"] for _, _, event in kept.calls] == ["Invalid key/value pair (%s, %s) found.", ""]
+    assert not found(TEXT, repr(kept.calls))
+    assert capfd.readouterr() == ("", "")
 
 
 def run(program: str) -> str:
