@@ -40,6 +40,9 @@ _AS_ANOTHER = (
     " os.setuid(user.pw_uid); os.execv(sys.argv[2], sys.argv[2:])"
 )
 
+# Waits for the end of whoever started it, however that comes, and then ends the server whose file it was given.
+_NO_ORPHAN = "import os, signal, sys; sys.stdin.read(); os.kill(int(open(sys.argv[1]).readline()), signal.SIGQUIT)"
+
 
 class Programs:
     """PostgreSQL's programs, run as somebody who may."""
@@ -87,6 +90,8 @@ class Server:
         # Nobody cuts the power in a test, so what the operating system was given is safe.
         with (self._data / "postgresql.auto.conf").open("a") as file:
             file.write("fsync = off\nmax_connections = 200\nautovacuum = off\n")
+        command = (sys.executable, "-I", "-S", "-c", _NO_ORPHAN, str(self._data / "postmaster.pid"))
+        self._watcher = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.start()
         self._execute(f"CREATE DATABASE {_TEMPLATE} ENCODING 'UTF8' TEMPLATE template0")
         apply_missing(self.url(_TEMPLATE))
@@ -158,6 +163,7 @@ class Server:
     def close(self) -> None:
         """Stop it and remove its data."""
         self._control("stop", "-m", "immediate")
+        self._watcher.communicate()
         shutil.rmtree(self._directory)
 
     def _control(self, *arguments: str) -> None:
