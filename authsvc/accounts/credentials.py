@@ -45,14 +45,14 @@ class PresentedCredential:
 
 def new_account_id(randomness: Randomness) -> AccountId:
     """Sixteen characters of base32: 80 random bits, without the underscore that ends it in a credential."""
-    return AccountId("".join(_ID_ALPHABET[byte & 31] for byte in randomness(16)))
+    return AccountId(_base32(16, randomness))
 
 
 def new_credential(account_id: AccountId, randomness: Randomness) -> NewCredential:
     """Make a credential of that account."""
     head = f"{PREFIX}{account_id}_{base64url.encode(randomness(32))}"
     text = head + _checksum(head)
-    return NewCredential(CredentialId(base64url.encode(randomness(9))), text, digest_of(text))
+    return NewCredential(CredentialId(_base32(12, randomness)), text, digest_of(text))
 
 
 def read_credential(text: str) -> PresentedCredential | None:
@@ -68,6 +68,11 @@ def read_credential(text: str) -> PresentedCredential | None:
 def digest_of(text: str) -> bytes:
     """What the store keeps of a credential."""
     return hashlib.sha256(text.encode("ascii")).digest()
+
+
+def _base32(length: int, randomness: Randomness) -> str:
+    """So many characters of 5 random bits each; none that a command line takes for an option."""
+    return "".join(_ID_ALPHABET[byte & 31] for byte in randomness(length))
 
 
 def _checksum(head: str) -> str:
