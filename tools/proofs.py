@@ -104,7 +104,11 @@ def hold_headers(count: int) -> Result:
     if ratio > 3:
         result.faults.append(f"p99 is {ratio:.1f} times that of an idle server")
     result.numbers |= {"idle": idle.numbers(), "attacked": met.numbers(), "p99 ratio": round(ratio, 2)}
-    result.numbers["streams"] = dict(fates)
+    result.numbers["streams"] = {
+        "held": orders.connections * orders.streams,
+        "opened again within s": headers_only.REOPENED_WITHIN,
+        **fates,
+    }
     return result
 
 

@@ -48,7 +48,7 @@ def run(name: str, part: Part, count: int, folder: Path) -> bool:
         "part": name,
         "passed": not result.faults,
         part.unit: count,
-        "seconds": seconds,
+        "took_s": seconds,
         "numbers": result.numbers,
         "faults": result.faults,
         **_circumstances(now),

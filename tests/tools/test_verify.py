@@ -48,6 +48,7 @@ def test_a_fault_fails_the_part_and_the_run(tmp_path: Path, capsys: pytest.Captu
     assert "one was lost" in said
     assert "broken: FAIL, 1 seconds" in said
     assert "good: ok, 7 rounds" in said
+    assert _kept(tmp_path, "broken")["seconds"] == 1
     assert [_kept(tmp_path, name)["passed"] for name in ("bad", "broken", "good")] == [False, False, True]
     assert _kept(tmp_path, "bad")["faults"] == ["one was lost", "and another"]
     assert "RuntimeError: out of order" in str(_kept(tmp_path, "broken")["faults"])
