@@ -22,18 +22,19 @@ Metadata = Sequence[tuple[str, str | bytes]]
 class Call:
     """What is known of a call; interceptors fill it in as they learn more.
 
-    Until ``context`` is set the call is on the serving thread and nothing but metadata is known of it.
+    Until ``context`` is set the call is on the serving thread and nothing but metadata is known of it. Its text form
+    has nothing that the caller chose: people put credentials into paths and names too.
     """
 
-    name: str
+    name: str = field(repr=False)
     method: Method | None
     metadata: Metadata = field(repr=False)
     started: float = field(default_factory=time.perf_counter)
-    refusal: Exception | None = None
+    refusal: Exception | None = field(default=None, repr=False)
     tickets: list[Ticket] = field(default_factory=list)
     principal: Principal | None = None
     address: str = ""
-    app: str = ""
+    app: str = field(default="", repr=False)
     reason: str = ""
     error_id: str = ""
     trace_id: str = ""
