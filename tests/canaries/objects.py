@@ -12,19 +12,26 @@ from typing import Any
 
 from authsvc.logs import Level
 
-SAMPLES = 3
+SAMPLES = 10
 """How often the objects are gathered for each kind of log line: it takes a while."""
 
-OF_A_TYPE = 20
+OF_A_TYPE = 200
 """How many objects of a type are kept."""
+
+DATA = tuple(f"authsvc.{name}" for name in ("v1", "tokens", "verify", "model", "accounts", "apps"))
+"""Modules whose records hold what callers send as data: the id of a user is shown, whatever it is made of."""
 
 
 class Gatherer:
-    """A sink that keeps every object of ours that is alive when a line is written, some lines of each message."""
+    """A sink that keeps every object of ours that is alive when a line is written, some lines of each message.
+
+    ``without`` names modules whose objects are left out.
+    """
 
     def __init__(self) -> None:
         self._seen: Counter[str] = Counter()
         self._kept: Counter[type] = Counter()
+        self.without: tuple[str, ...] = ("authsvc.v1",)
         self.objects: dict[int, object] = {}
 
     def __call__(self, level: Level, message: str, event: Mapping[str, Any]) -> None:
@@ -41,7 +48,7 @@ class Gatherer:
         """Keep those of them that are ours."""
         for one in objects:
             module = str(type(one).__module__)
-            ours = module.startswith("authsvc.") and not module.startswith("authsvc.v1.")
+            ours = module.startswith("authsvc.") and not module.startswith(self.without)
             if ours and id(one) not in self.objects and self._kept[type(one)] < OF_A_TYPE:
                 self._kept[type(one)] += 1
                 self.objects[id(one)] = one

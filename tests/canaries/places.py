@@ -41,7 +41,7 @@ from authsvc.tokens.requests import IssueRequest, RefreshRequest, ValidateReques
 from authsvc.v1 import auth_pb2, auth_pb2_grpc
 from tests.alarms import HandAlarms
 from tests.canaries.kinds import Kinds, private_parts_of_pem
-from tests.canaries.objects import Gatherer
+from tests.canaries.objects import DATA, Gatherer
 from tests.canaries.pushing import APP_KINDS, Pusher, everything_told
 from tests.logs.test_sentry_sdk import KeepingTransport
 from tests.rpc.surface import auth_of, surface_of
@@ -91,11 +91,14 @@ def in_this_process(folder: Path) -> Seen:
         with grpc.insecure_channel(target) as channel:
             pusher = Pusher(channel, credential, seen.kinds, seen.marker)
             pusher.push()
+            gatherer.without = DATA
+            pusher.misplace()
         seen.kinds.add_keys_of(domain, {**APP_KINDS, seen.marker: "signing key ES256"})
         told = pusher.told + what_a_broken_server_tells(domain, tracing, credential, pusher.texts.values())
         faults = "\n".join(map(all_of_error, errors(seen, folder, target, credential)))
         domain.metrics.calls.know([seen.marker])
         gatherer.gather()
+        gatherer.without = ()
         gatherer.keep(short_lived(pusher.texts.values()))
         seen.places |= {
             "metrics": domain.metrics.exposition(),
@@ -146,6 +149,7 @@ def in_a_process(folder: Path) -> Seen:
         with grpc.secure_channel(target, roots) as channel:
             pusher = Pusher(channel, (outside / "credential").read_text().strip(), seen.kinds, seen.marker)
             pusher.push()
+            pusher.misplace()
         around = b"\n".join(Path(f"/proc/{pid}/{name}").read_bytes() for name in ("environ", "cmdline", "status"))
         files = files_of(state)
     process.run("serve", AUTHSVC_STORE=f"postgresql://svc:{password}@127.0.0.1:1/auth", accept=(1, 2))

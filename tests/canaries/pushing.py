@@ -49,17 +49,20 @@ class Pusher:
         self.told = b""
 
     def push(self) -> None:
-        """Everything."""
+        """Every secret where it belongs."""
         self._kinds.add_credential("credential in use", self._credential)
         self._make_apps()
         self._make_accounts()
         for api_key in APP_KINDS:
             self._token_life(api_key)
         self._other_kinds_of_tokens()
+        self._mark()
+
+    def misplace(self) -> None:
+        """One of each kind where it does not."""
         for text in self.texts.values():
             for call in self._misplaced(text):
                 self._try(call)
-        self._mark()
 
     def _make_apps(self) -> None:
         for algorithm, number in ALGORITHMS.items():
