@@ -283,6 +283,8 @@ class Watermark:
     ``tokens_revision``/``sessions_revision``: all of ours with a smaller revision.
     ``tokens_revoked_at``: tokens without a revision of ours whose iat is missing or not after it.
     ``tokens_issued_before``/``sessions_created_before``: times alone, set by an explicit moment.
+    ``sessions_revoked_at``: when ``sessions_revision`` was set; decides nothing but how long this is remembered.
+    Parts only grow, but for the three about tokens when they are cleared.
     """
 
     api_key: ApiKey
@@ -293,6 +295,7 @@ class Watermark:
     sessions_revision: Revision = Revision(0)
     sessions_created_before: datetime | None = None
     revision: Revision = Revision(0)
+    sessions_revoked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,8 +318,55 @@ class TokenRevoked:
     revision: Revision
 
 
-Change = App | KeyRecord | ServiceAccount | SessionRevoked | TokenRevoked | Watermark
-"""What the feed carries: everything a worker decides from."""
+@dataclass(frozen=True, slots=True)
+class SealedSecret:
+    """A service-wide secret at rest: ``number`` tells the ones with the same purpose apart (0..255)."""
+
+    purpose: str
+    number: int
+    sealed: bytes
+    created_at: datetime
+    revision: Revision = Revision(0)
+
+
+@dataclass(frozen=True, slots=True)
+class LogLevel:
+    """The level one scope writes from until a moment; empty: the default's. It ends by itself."""
+
+    scope: str
+    level: str
+    until: datetime
+    revision: Revision = Revision(0)
+
+
+class Subject(StrEnum):
+    """What kind of thing a change of the feed is about."""
+
+    APP = "app"
+    KEY = "key"
+    ACCOUNT = "account"
+    SESSION = "session"
+    TOKEN = "token"
+    WATERMARK = "watermark"
+    SECRET = "secret"
+    LEVEL = "level"
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Something the feed told of earlier is no more: a key, a single token's revocation, a secret, a log level.
+
+    ``subject`` is what the feed calls it: kid, jti, ``<purpose>/<number>`` or scope.
+    """
+
+    kind: Subject
+    api_key: ApiKey
+    subject: str
+    revision: Revision
+
+
+Change = App | KeyRecord | ServiceAccount | SessionRevoked | TokenRevoked | Watermark | SealedSecret | LogLevel | Gone
+"""What the feed carries: everything a worker decides from. The larger ``revision`` of a thing is the newer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +388,15 @@ class AuditEvent:
     subject: str
     outcome: str
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """An audit event as it is kept. ``id`` grows; ``revision`` 0: nothing changed."""
+
+    id: int
+    revision: Revision
+    event: AuditEvent
 
 
 class TokenStatus(StrEnum):

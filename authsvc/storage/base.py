@@ -17,7 +17,7 @@ The store's clock is PostgreSQL's own (``clock_timestamp()``), and on SQLite the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -28,20 +28,40 @@ from authsvc.model import (
     ApiKey,
     App,
     AuditEvent,
+    AuditRow,
     Commit,
     KeyRecord,
+    LogLevel,
     Revision,
+    SealedSecret,
     ServiceAccount,
     Session,
     SessionId,
     SessionRevoked,
+    Subject,
+    TokenId,
     TokenRevoked,
     UserId,
     Watermark,
 )
 
 Listener = Callable[[Commit], None]
-"""Told of every commit of this process that has a revision, in commit order; must be quick and must not raise."""
+"""Told of every commit of this process that has a revision, in commit order; must be quick and must not raise.
+
+Commits of other processes may have revisions in between: those are read by ``changes_since``.
+"""
+
+__all__ = [
+    "AuditFilter",
+    "FeedPage",
+    "Listener",
+    "Purged",
+    "Revocation",
+    "SealedSecret",
+    "SessionState",
+    "Store",
+    "TrustState",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +78,8 @@ class TrustState:
     sessions: tuple[SessionRevoked, ...]
     tokens: tuple[TokenRevoked, ...]
     watermarks: tuple[Watermark, ...]
+    secrets: tuple[SealedSecret, ...] = ()
+    levels: tuple[LogLevel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +96,47 @@ class SessionState:
 
 
 @dataclass(frozen=True, slots=True)
-class SealedSecret:
-    """A service-wide secret at rest: ``number`` tells the ones with the same purpose apart (0..255)."""
+class FeedPage:
+    """What was committed after a revision, in commit order and without a gap, read at one instant.
 
-    purpose: str
-    number: int
-    sealed: bytes
-    created_at: datetime
+    ``head`` is the store's revision at that instant; a page that was cut short ends before it. The content of a
+    change is the newest at that instant, so that it may be newer than its commit (its own ``revision`` says so).
+    """
+
+    head: Revision
+    commits: tuple[Commit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which rows of the audit to read; empty text and None: any. ``since`` is included, ``until`` is not.
+
+    ``apps``: only rows about these apps (None: all rows, those about no app too).
+    """
+
+    api_key: str = ""
+    principal: str = ""
+    action: str = ""
+    subject: str = ""
+    outcome: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    apps: frozenset[ApiKey] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What one purge removed, by table; ``complete`` when nothing was left that could go.
+
+    ``oldest_due``: since when the oldest thing that is still there could have gone, where the store knows.
+    """
+
+    removed: Mapping[str, int]
+    complete: bool
+    oldest_due: datetime | None = None
+
+
+Revocation = Watermark | SessionRevoked | TokenRevoked
 
 
 class Store(Protocol):
@@ -104,16 +160,66 @@ class Store(Protocol):
     def trust_state(self) -> TrustState:
         """Read everything the trust view holds, at one instant."""
 
+    def changes_since(self, after: Revision, *, limit: int = 1000, deadline: Deadline | None = None) -> FeedPage | None:
+        """What was committed after that revision by any process, at most ``limit`` commits, oldest first.
+
+        None when the feed no longer reaches back that far: the reader must read ``trust_state`` instead. A commit
+        that is in a page must be followed by none with a smaller revision, now or later (revisions are assigned in
+        commit order).
+        """
+
+    def await_hint(self, seconds: float) -> None:
+        """Return when another process may have committed a change, or after that time.
+
+        A hint may be lost or false: whoever waits must look at the feed after a while in any case. Used by one thread
+        at a time. Must return early, not raise, when the engine is away or the store is closed.
+        """
+
     # -- service-wide secrets ------------------------------------------------------------------
 
     def secrets(self, purpose: str) -> tuple[SealedSecret, ...]:
         """All secrets with that purpose, lowest number first."""
 
-    def add_secret(self, secret: SealedSecret) -> SealedSecret:
-        """Keep a secret unless one with its purpose and number is there; must return the one that is kept.
+    def add_secret(self, secret: SealedSecret, audit: AuditEvent | None = None) -> SealedSecret:
+        """Keep a secret under one new revision unless one with its purpose and number is there; must return the one
+        that is kept.
 
-        So two processes that start on an empty store end with one.
+        So two processes that start on an empty store end with one. Nothing is audited where it was there.
         """
+
+    def replace_secret(self, secret: SealedSecret, sealed_before: bytes, audit: AuditEvent | None = None) -> bool:
+        """Put ``secret.sealed`` in the place of ``sealed_before`` under one new revision (``created_at`` stays).
+
+        False, with nothing changed, when the stored text is another one or there is none.
+        """
+
+    def remove_secret(self, purpose: str, number: int, audit: AuditEvent | None = None) -> bool:
+        """Forget a secret under one new revision; False when it is not there."""
+
+    # -- keys ----------------------------------------------------------------------------------
+
+    def edit_keys(
+        self,
+        api_key: ApiKey,
+        edit: Callable[[tuple[KeyRecord, ...]], tuple[KeyRecord, ...]],
+        audit: AuditEvent | None,
+        *,
+        deadline: Deadline | None = None,
+    ) -> tuple[KeyRecord, ...]:
+        """Replace the keys of an app by what ``edit`` makes of them, under one new revision.
+
+        ``edit`` sees all keys of the app, ordered by ``created_at`` and then kid, as ``edit_app`` does; it may add,
+        change and leave out. Records that it changed carry the new revision afterwards, those it left out are
+        ``Gone``. When it returns what it was given, nothing changes and nothing is audited. Must raise ``NotFound``
+        (APP_NOT_FOUND), and ``ValueError`` with nothing changed when two would be active or a key is another app's.
+        """
+
+    # -- log levels ----------------------------------------------------------------------------
+
+    def set_levels(
+        self, levels: Sequence[LogLevel], *, reset: bool, audit: AuditEvent, deadline: Deadline | None = None
+    ) -> Revision:
+        """Keep a level for each scope given, in the place of its earlier one; ``reset`` forgets all others first."""
 
     # -- apps ----------------------------------------------------------------------------------
 
@@ -220,6 +326,87 @@ class Store(Protocol):
         Without ``issued_before``: everything up to now, that is ``tokens_revision`` and ``sessions_revision`` become R
         and ``tokens_revoked_at`` the store's clock. With it: only the two times move. No part ever shrinks, whatever
         order the calls arrive in. Must raise ``NotFound`` (APP_NOT_FOUND) when the app is not there.
+        """
+
+    def revoke_token(
+        self,
+        api_key: ApiKey,
+        token_id: TokenId,
+        until: datetime | None,
+        audit: AuditEvent,
+        *,
+        deadline: Deadline | None = None,
+    ) -> Revision:
+        """End a single token, remembered until that moment (None: for ever); returns the revision it ended under.
+
+        When it was ended already, and is remembered for as long, nothing changes, nothing is audited, and the revision
+        is the earlier one; a later ``until`` replaces the earlier under a new revision. Must raise ``NotFound``
+        (APP_NOT_FOUND).
+        """
+
+    def clear_token(
+        self, api_key: ApiKey, token_id: TokenId, audit: AuditEvent, *, deadline: Deadline | None = None
+    ) -> bool:
+        """Take back the revocation of a single token; False, with nothing audited, when there is none."""
+
+    def clear_watermark(
+        self, api_key: ApiKey, user_id: UserId | None, audit: AuditEvent, *, deadline: Deadline | None = None
+    ) -> bool:
+        """Take back the three parts about tokens; those about sessions stay.
+
+        False, with nothing changed and nothing audited, when there is nothing to take back.
+        """
+
+    # -- lists -----------------------------------------------------------------------------------
+
+    def list_sessions(
+        self,
+        api_key: ApiKey,
+        *,
+        user_id: UserId | None = None,
+        include_ended: bool = False,
+        after: SessionId | None = None,
+        limit: int = 50,
+        deadline: Deadline | None = None,
+    ) -> tuple[SessionState, ...]:
+        """Sessions of an app, of one user where given, by id, those after ``after``.
+
+        Without ``include_ended``: only those that are not revoked, covered or expired by the store's clock.
+        """
+
+    def list_revocations(
+        self,
+        api_key: ApiKey,
+        *,
+        kind: Subject,
+        user_id: UserId | None = None,
+        after: str | None = None,
+        limit: int = 50,
+        deadline: Deadline | None = None,
+    ) -> tuple[Revocation, ...]:
+        """What is revoked in an app, of one kind (SESSION, TOKEN or WATERMARK), by what the feed calls it.
+
+        ``after`` is the feed's name of the last one read: session id as text, jti, user id ('' for the app). With
+        ``user_id`` only that user's watermark or sessions; tokens are not known by user, so none of those.
+        Watermarks with no part left are not listed.
+        """
+
+    def list_audit(
+        self, wanted: AuditFilter, *, before: int | None = None, limit: int = 50, deadline: Deadline | None = None
+    ) -> tuple[AuditRow, ...]:
+        """Rows of the audit, newest first (largest id), those with an id smaller than ``before``."""
+
+    # -- forgetting ------------------------------------------------------------------------------
+
+    def purge(self, *, limit: int, keep_revisions: int) -> Purged:
+        """Remove, in short transactions and at most ``limit`` rows in all, what no longer matters to anybody.
+
+        By the store's clock: sessions whose idle or absolute end has passed (a revoked one: its absolute end, and the
+        last access token that can live after it); single tokens past ``until``; watermarks once no token and no
+        session that they cover can live (the app's ``longest_ttl_ever``, ``longest_session_ever``,
+        ``ever_non_expiring`` decide); log levels past their time; rows of the feed older than the newest
+        ``keep_revisions``. Never: anything by which a token or a session that was revoked could be accepted again.
+        No revision is spent. Must be safe in several processes at once.
         """
 
     # -- reading the log of changes --------------------------------------------------------------
