@@ -2,31 +2,39 @@
 
 Owns the channel (TLS unless on loopback), deadlines, retries, request ids and the tree of errors that callers catch.
 Must not know how the server works inside: it shares the contract, the logs and the verifier, nothing else.
+
+A name is imported when it is first asked for: whoever verifies tokens does not load what mints them.
 """
 
-from authsvc.client.admin import AdminCalls
-from authsvc.client.auth import AuthClient
-from authsvc.client.errors import (
-    AlreadyExists,
-    AuthClientError,
-    Conflict,
-    DeadlineExceeded,
-    Exhausted,
-    Failure,
-    Internal,
-    InvalidRequest,
-    MethodUnknown,
-    NotFound,
-    PermissionDenied,
-    PreconditionFailed,
-    RefreshRefused,
-    Unauthenticated,
-    Unavailable,
-    Violation,
-)
-from authsvc.client.retries import Retries
-from authsvc.client.status import item_error
+from importlib import import_module
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from authsvc.client.admin import AdminCalls
+    from authsvc.client.auth import AuthClient
+    from authsvc.client.errors import (
+        AlreadyExists,
+        AuthClientError,
+        Conflict,
+        DeadlineExceeded,
+        Exhausted,
+        Failure,
+        Internal,
+        InvalidRequest,
+        MethodUnknown,
+        NotFound,
+        PermissionDenied,
+        PreconditionFailed,
+        RefreshRefused,
+        Unauthenticated,
+        Unavailable,
+        Violation,
+    )
+    from authsvc.client.logs import LogOptions
+    from authsvc.client.retries import Retries
+    from authsvc.client.status import item_error
+
+# Three lists of the same names: for type checkers, for readers, and where each is at run time. A test holds them equal.
 __all__ = [
     "AdminCalls",
     "AlreadyExists",
@@ -38,6 +46,7 @@ __all__ = [
     "Failure",
     "Internal",
     "InvalidRequest",
+    "LogOptions",
     "MethodUnknown",
     "NotFound",
     "PermissionDenied",
@@ -49,3 +58,30 @@ __all__ = [
     "Violation",
     "item_error",
 ]
+
+_MODULES = {
+    "admin": ("AdminCalls",),
+    "auth": ("AuthClient",),
+    "errors": (
+        "AlreadyExists", "AuthClientError", "Conflict", "DeadlineExceeded", "Exhausted", "Failure", "Internal",
+        "InvalidRequest", "MethodUnknown", "NotFound", "PermissionDenied", "PreconditionFailed", "RefreshRefused",
+        "Unauthenticated", "Unavailable", "Violation",
+    ),
+    "logs": ("LogOptions",),
+    "retries": ("Retries",),
+    "status": ("item_error",),
+}  # fmt: skip
+_HOMES = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
+
+# Hidden from type checkers, which would take every misspelt name for one that is found here.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(import_module(_HOMES[name]), name)
+        globals()[name] = found  # asked once
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -21,7 +21,7 @@ SERVER_SCOPES: Final = (
     "server", "rpc", "credentials", "accounts", "apps", "signing", "tokens", "sessions",
     "storage", "trust", "audit", "cli",
 )  # fmt: skip
-CLIENT_SCOPES: Final = ("client", "client.tokens", "client.verifier")
+CLIENT_SCOPES: Final = ("client", "client.tokens", "client.user", "client.verifier", "client.interceptor")
 
 _SCOPE_NAME: Final = re.compile(r"[a-z][a-z0-9_.-]{0,63}", re.ASCII)
 

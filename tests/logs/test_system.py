@@ -241,7 +241,8 @@ def test_known_scopes() -> None:
     """The scopes of the server and of the client are known by name."""
     server = {"server", "rpc", "credentials", "signing", "sessions", "storage", "trust", "audit"}
     assert server | {"accounts", "apps", "tokens", "cli"} == set(SERVER_SCOPES)
-    assert {"client", "client.tokens", "client.verifier"} == set(CLIENT_SCOPES)
+    client = {"client", "client.tokens", "client.user", "client.verifier", "client.interceptor"}
+    assert client == set(CLIENT_SCOPES)
 
 
 def test_systems_are_separate() -> None:
