@@ -15,9 +15,7 @@ from authsvc.model import (
     TokenRevoked,
     Watermark,
 )
-from authsvc.signing.algorithms import FAMILIES
-from authsvc.signing.keyring import RingKey
-from authsvc.signing.keys import signing_key, verification_key
+from authsvc.signing.keyring import RingKey, ring_key
 from authsvc.signing.sealing import Place, Sealer
 from authsvc.storage.base import Store
 from authsvc.trust.view import TrustView
@@ -78,14 +76,4 @@ class Feed:
                 self._view.put_revocation(change)
 
     def _open(self, record: KeyRecord) -> RingKey:
-        secret = self._sealer.open(record.sealed, signing_key_place(record.api_key, record.key_id))
-        key = signing_key(record.key_id, record.algorithm, secret)
-        return RingKey(
-            verification=verification_key(key),
-            state=record.state,
-            public_jwk=record.public_jwk,
-            retired_at=record.retired_at,
-            signing=key,
-            imported=record.imported,
-            weak=len(secret) < FAMILIES[record.algorithm].secret_bytes,
-        )
+        return ring_key(record, self._sealer.open(record.sealed, signing_key_place(record.api_key, record.key_id)))

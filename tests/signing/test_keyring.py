@@ -7,11 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from authsvc.clock import system_randomness
 from authsvc.errors import KeyNotReady, Reason
-from authsvc.model import KeyState, TokenStatus
-from authsvc.signing.keyring import KeyRing, RingKey
+from authsvc.model import Algorithm, KeyId, KeyState, TokenStatus
+from authsvc.signing.jws import parse_compact, sign_compact, verify_signature
+from authsvc.signing.keyring import KeyRing, RingKey, ring_key
+from authsvc.signing.keys import generate
 from authsvc.signing.rejected import Rejected
 from tests.signing.handmade import ES_KEY, ES_SIGNING, HS_KEY, HS_SIGNING
+from tests.signing.key_records import a_key
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 LIFE = timedelta(hours=24, seconds=30)
@@ -117,3 +121,44 @@ def test_a_change_makes_a_new_ring() -> None:
     assert (status(after, "es-key"), status(after, "hs-key")) == (TokenStatus.KEY_REVOKED, TokenStatus.ACTIVE)
     with pytest.raises(TypeError):
         after.keys["new"] = ACTIVE  # type: ignore[index]
+
+
+def test_several_keys_change_at_once() -> None:
+    """One change retires a key, makes its successor active and forgets a third; earlier readers keep what they had."""
+    before = KeyRing().with_key(ACTIVE).with_key(replace(OTHER, state=KeyState.PENDING, retired_at=None))
+    retired = replace(ACTIVE, state=KeyState.RETIRED, retired_at=NOW)
+    after = before.with_keys([retired, replace(OTHER, state=KeyState.ACTIVE, retired_at=None)])
+    assert (before.signing_key(), after.signing_key()) == (ES_SIGNING, HS_SIGNING)
+    without = after.with_keys([], gone=[retired.key_id, KeyId("never-known")])
+    assert (status(after, "es-key"), status(without, "es-key")) == (TokenStatus.ACTIVE, TokenStatus.KEY_UNKNOWN)
+    assert without.signing_key() is HS_SIGNING
+
+
+def test_a_key_of_a_record_signs_and_verifies() -> None:
+    """A record and its opened secret make a key with the record's state; a secret of another algorithm is refused."""
+    made = generate(Algorithm.ES256, system_randomness)
+    record = a_key(key_id=made.key_id, public_jwk=made.public_jwk)
+    key = ring_key(record, made.secret)
+    assert (key.key_id, key.state, key.public_jwk, key.weak) == (made.key_id, KeyState.ACTIVE, made.public_jwk, False)
+    assert key.signing is not None
+    token = sign_compact(key.signing, typ="JWT", payload=b"{}")
+    assert verify_signature(parse_compact(token), key.verification) == b"{}"
+    with pytest.raises(ValueError, match="not one of its algorithm"):
+        ring_key(replace(record, algorithm=Algorithm.EDDSA), made.secret)
+
+
+def test_a_short_secret_is_weak() -> None:
+    """An HMAC secret shorter than its hash is shown as weak, one of that length is not."""
+    record = a_key(algorithm=Algorithm.HS256, public_jwk="", imported=True)
+    assert (ring_key(record, b"s" * 31).weak, ring_key(record, b"s" * 32).weak) == (True, False)
+
+
+def test_a_newer_record_moves_a_key_without_its_secret() -> None:
+    """A key takes the state of a newer record of it, and keeps what it signs and verifies with."""
+    made = generate(Algorithm.ES256, system_randomness)
+    record = a_key(key_id=made.key_id, public_jwk=made.public_jwk)
+    key = ring_key(record, made.secret)
+    retired = replace(record, state=KeyState.RETIRED, retired_at=NOW, sealed=b"sealed anew")
+    moved = key.moved_to(retired)
+    assert (moved.state, moved.retired_at, moved.record) == (KeyState.RETIRED, NOW, retired)
+    assert (moved.signing, moved.verification) == (key.signing, key.verification)
