@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from authsvc.cli.refusals import CommandFailed, refusals
+from authsvc.logs import LoggerSettings
 
 if TYPE_CHECKING:
     from authsvc.client import AuthClient, AuthClientError
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 NOT_CONNECTED = "NOT_CONNECTED"
 _DEV_NAMES = ("target", "api_key", "credential")
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
+# What a command has to say it says itself: no line about a repeat stands between its own.
+_QUIET: Final[Mapping[str, LoggerSettings]] = {"default": {"level": "error"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,12 @@ def connected(as_json: bool) -> Iterator[Connection]:
     with refusals(as_json):
         server = find_server(os.environ)
         try:
-            client = AuthClient(server.target, server.credential, allow_plaintext=server.allow_plaintext)
+            client = AuthClient(
+                server.target,
+                server.credential,
+                allow_plaintext=server.allow_plaintext,
+                log_options=_QUIET,
+            )
         except ValueError as fault:
             raise CommandFailed(NOT_CONNECTED, str(fault)) from None
         with client:

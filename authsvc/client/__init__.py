@@ -10,8 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from authsvc.client.admin import AdminCalls
-    from authsvc.client.auth import AuthClient
+    from authsvc.client.admin import AdminCalls, AsyncAdminCalls
+    from authsvc.client.auth import AsyncAuthClient, AuthClient
     from authsvc.client.errors import (
         AlreadyExists,
         AuthClientError,
@@ -30,20 +30,26 @@ if TYPE_CHECKING:
         Unavailable,
         Violation,
     )
+    from authsvc.client.guest import AsyncGuestCalls, GuestCalls
     from authsvc.client.logs import LogOptions
     from authsvc.client.retries import Retries
     from authsvc.client.status import item_error
+    from authsvc.client.tls import TlsFiles, TlsUnusable
 
 # Three lists of the same names: for type checkers, for readers, and where each is at run time. A test holds them equal.
 __all__ = [
     "AdminCalls",
     "AlreadyExists",
+    "AsyncAdminCalls",
+    "AsyncAuthClient",
+    "AsyncGuestCalls",
     "AuthClient",
     "AuthClientError",
     "Conflict",
     "DeadlineExceeded",
     "Exhausted",
     "Failure",
+    "GuestCalls",
     "Internal",
     "InvalidRequest",
     "LogOptions",
@@ -53,6 +59,8 @@ __all__ = [
     "PreconditionFailed",
     "RefreshRefused",
     "Retries",
+    "TlsFiles",
+    "TlsUnusable",
     "Unauthenticated",
     "Unavailable",
     "Violation",
@@ -60,16 +68,18 @@ __all__ = [
 ]
 
 _MODULES = {
-    "admin": ("AdminCalls",),
-    "auth": ("AuthClient",),
+    "admin": ("AdminCalls", "AsyncAdminCalls"),
+    "auth": ("AsyncAuthClient", "AuthClient"),
     "errors": (
         "AlreadyExists", "AuthClientError", "Conflict", "DeadlineExceeded", "Exhausted", "Failure", "Internal",
         "InvalidRequest", "MethodUnknown", "NotFound", "PermissionDenied", "PreconditionFailed", "RefreshRefused",
         "Unauthenticated", "Unavailable", "Violation",
     ),
+    "guest": ("AsyncGuestCalls", "GuestCalls"),
     "logs": ("LogOptions",),
     "retries": ("Retries",),
     "status": ("item_error",),
+    "tls": ("TlsFiles", "TlsUnusable"),
 }  # fmt: skip
 _HOMES = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 

@@ -7,16 +7,26 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 import grpc
+import grpc.aio
 
 from authsvc import __version__
+from authsvc.client.tls import FollowedFiles, TlsFiles
+from authsvc.logs import Logger
 
 ChannelOptions = Sequence[tuple[str, int | str]]
+Tls = grpc.ChannelCredentials | TlsFiles
 
 _DEFAULTS: dict[str, int | str] = {
     "grpc.primary_user_agent": f"authsvc-python/{__version__}",
     # gRPC itself waits a second before it connects again: a worker that was replaced is back sooner.
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 5_000,
+    # A line that died in silence is noticed within 40 s, also between calls. The service ends a connection that asks
+    # for a sign of life more often than every 20 s.
+    "grpc.keepalive_time_ms": 30_000,
+    "grpc.keepalive_timeout_ms": 10_000,
+    "grpc.keepalive_permit_without_calls": 1,
+    "grpc.http2.max_pings_without_data": 0,  # no more after two would make the line above untrue
 }
 # A proxy named in the environment would be shown what must not leave this host.
 _PLAINTEXT: dict[str, int | str] = {"grpc.enable_http_proxy": 0}
@@ -24,16 +34,50 @@ _PLAINTEXT: dict[str, int | str] = {"grpc.enable_http_proxy": 0}
 _HOST_AND_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^][:/,%@]+))(?::[A-Za-z0-9-]+)?", re.ASCII)
 
 
-def open_channel(
-    target: str, *, tls: grpc.ChannelCredentials | None, allow_plaintext: bool, options: ChannelOptions
-) -> grpc.Channel:
-    """A channel to ``target``: by ``tls`` where given, in plaintext to loopback or where allowed, else by TLS with
-    the roots of the system. Raises ``ValueError`` when both ways are asked for."""
-    if tls is not None and allow_plaintext:
-        raise ValueError("give either tls or allow_plaintext, not both")
-    if tls is None and (allow_plaintext or is_loopback(target)):
-        return grpc.insecure_channel(target, options=_merged(_PLAINTEXT, options))
-    return grpc.secure_channel(target, tls or grpc.ssl_channel_credentials(), options=_merged({}, options))
+class Way:
+    """How channels to one target are opened: by ``tls`` where given, in plaintext to loopback or where allowed, else
+    by TLS with the roots of the system. Raises ``ValueError`` when both ways are asked for, or files are no use."""
+
+    def __init__(
+        self, target: str, *, tls: Tls | None, allow_plaintext: bool, options: ChannelOptions, log: Logger
+    ) -> None:
+        if tls is not None and allow_plaintext:
+            raise ValueError("give either tls or allow_plaintext, not both")
+        self.target = target
+        self._plaintext = tls is None and (allow_plaintext or is_loopback(target))
+        self._files = FollowedFiles(tls, log) if isinstance(tls, TlsFiles) else None
+        self._tls = None if isinstance(tls, TlsFiles) else tls
+        # A connection that another certificate was shown on is not shared.
+        own = {"grpc.use_local_subchannel_pool": 1} if self._files else {}
+        self.options = list({**_DEFAULTS, **(_PLAINTEXT if self._plaintext else own), **dict(options)}.items())
+
+    def renewed(self) -> bool:
+        """Whether files of ours have changed since this was last asked, and can be used."""
+        return self._files is not None and self._files.renewed()
+
+    def credentials(self) -> grpc.ChannelCredentials | None:
+        """What a channel is opened with now; None: plaintext."""
+        if self._plaintext:
+            return None
+        if self._files is not None:
+            return self._files.credentials()
+        return self._tls or grpc.ssl_channel_credentials()
+
+
+def open_channel(way: Way) -> grpc.Channel:
+    """A channel for callers that wait."""
+    credentials = way.credentials()
+    if credentials is None:
+        return grpc.insecure_channel(way.target, options=way.options)
+    return grpc.secure_channel(way.target, credentials, options=way.options)
+
+
+def open_awaited_channel(way: Way) -> grpc.aio.Channel:
+    """A channel for callers that await, in the event loop that runs."""
+    credentials = way.credentials()
+    if credentials is None:
+        return grpc.aio.insecure_channel(way.target, options=way.options)
+    return grpc.aio.secure_channel(way.target, credentials, options=way.options)
 
 
 def is_loopback(target: str) -> bool:
@@ -64,7 +108,3 @@ def _is_loopback_host(text: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _merged(wanted: dict[str, int | str], options: ChannelOptions) -> list[tuple[str, int | str]]:
-    return list({**_DEFAULTS, **wanted, **dict(options)}.items())

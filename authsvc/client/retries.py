@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,14 +13,14 @@ from authsvc.clock import Randomness, system_randomness
 class Retries:
     """At most ``limit`` repeats; before the n-th a pause between 0 and ``first`` · 2ⁿ⁻¹, at most ``longest``.
 
-    Full jitter: clients that failed together do not come back together. ``pause`` waits that many seconds.
+    Full jitter: clients that failed together do not come back together. Where the service says how long to stay away,
+    the pause comes on top of that, for the same reason.
     """
 
     limit: int = 4
     first: timedelta = timedelta(milliseconds=100)
     longest: timedelta = timedelta(seconds=1)
     randomness: Randomness = system_randomness
-    pause: Callable[[float], None] = time.sleep
 
     def delays(self) -> Iterator[float]:
         """The pauses of one call, in seconds."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 Metadata = tuple[tuple[str, str], ...]
+TraceContext = Callable[[], Metadata]
 
 
-def trace_context() -> Callable[[], Metadata]:
+def trace_context() -> TraceContext:
     """Gives a call's metadata of W3C Trace Context, ``traceparent`` and ``tracestate``: those of the span that is
     current where the call is made. Nothing where there is none, or without opentelemetry."""
     try:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from authsvc.client import AuthClient, Retries
+from tests.client.halves import HALVES, Do, Half
 from tests.client.scripted import ScriptedServer, scripted_server
 from tests.conftest import RunningServer
 
@@ -34,9 +35,22 @@ def pauses() -> list[float]:
     return []
 
 
+@pytest.fixture(params=HALVES)
+def half(request: pytest.FixtureRequest) -> Half:
+    """Opens a client: a test that uses it is made for callers that wait and again for callers that await."""
+    return HALVES[request.param]
+
+
 @pytest.fixture
-def patient(scripted: ScriptedServer, pauses: list[float]) -> Iterator[AuthClient]:
-    """A client of the scripted server that writes its pauses down instead of making them."""
-    retries = Retries(limit=3, first=timedelta(milliseconds=100), pause=pauses.append)
-    with AuthClient(scripted.target, CREDENTIAL, retries=retries) as connected:
-        yield connected
+def do(half: Half, server: RunningServer) -> Iterator[Do]:
+    """Makes calls to the running service, and may make all."""
+    with half(server.target, server.credential) as calls:
+        yield calls
+
+
+@pytest.fixture
+def patient(half: Half, scripted: ScriptedServer, pauses: list[float]) -> Iterator[Do]:
+    """Makes calls to the scripted server, and writes its pauses down instead of making them."""
+    retries = Retries(limit=3, first=timedelta(milliseconds=100))
+    with half(scripted.target, CREDENTIAL, retries=retries, pauses=pauses) as calls:
+        yield calls

@@ -7,6 +7,7 @@ import pytest
 
 from authsvc.client import AuthClient, AuthClientError, InvalidRequest, NotFound, RefreshRefused, item_error
 from authsvc.v1 import auth_pb2
+from tests.client.halves import Do
 from tests.client.scripted import ScriptedServer, aborts
 
 SARA = auth_pb2.User(id="sara")
@@ -53,14 +54,14 @@ def test_a_status_without_details_is_an_error_too() -> None:
     assert not isinstance(item_error(refused.status), RefreshRefused)
 
 
-def test_repeats_carry_the_same_request_ids(patient: AuthClient, scripted: ScriptedServer) -> None:
+def test_repeats_carry_the_same_request_ids(patient: Do, scripted: ScriptedServer) -> None:
     """Items without a name get one each, the same for a repeat of the batch; the caller's own are kept."""
     mine = "mine" * 6
     items = [auth_pb2.IssueTokenRequest(), auth_pb2.IssueTokenRequest(request_id=mine), auth_pb2.IssueTokenRequest()]
     batch = auth_pb2.BatchIssueTokensRequest(requests=items)
     scripted.script = [aborts(grpc.StatusCode.UNAVAILABLE)]
-    patient.batch_issue_tokens(batch)
-    patient.batch_issue_tokens(batch)
+    patient(lambda client: client.batch_issue_tokens(batch))
+    patient(lambda client: client.batch_issue_tokens(batch))
     first, repeat, second = ([item.request_id for item in each.requests] for each in scripted.requests)
     assert first == repeat
     assert [first[1], second[1]] == [mine, mine]

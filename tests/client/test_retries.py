@@ -8,21 +8,23 @@ from contextlib import ExitStack
 from datetime import timedelta
 from itertools import pairwise
 from threading import Event
+from typing import Any
 
 import grpc
 import pytest
 
-from authsvc.client import AuthClient, DeadlineExceeded, Retries, Unavailable
+from authsvc.client import AsyncAuthClient, AuthClient, DeadlineExceeded, Retries, Unavailable
 from authsvc.errors import Reason
 from authsvc.errors import Unavailable as ServiceUnavailable
 from authsvc.rpc.status import status_of
 from authsvc.v1 import admin_pb2, auth_pb2, guest_pb2
 from tests.client.conftest import CREDENTIAL
+from tests.client.halves import Do, Half
 from tests.client.scripted import ScriptedServer, aborts, ends_with, scripted_server
 
 UNAVAILABLE = ends_with(status_of(ServiceUnavailable(Reason.DRAINING)))
 
-Call = Callable[[AuthClient], object]
+Call = Callable[[Any], object]
 REPEATED: dict[str, Call] = {
     "issue": lambda client: client.issue_token(auth_pb2.IssueTokenRequest()),
     "refresh": lambda client: client.refresh_token(auth_pb2.RefreshTokenRequest()),
@@ -52,6 +54,8 @@ ONCE: dict[str, Call] = {
     "configure logging": lambda client: client.admin.configure_logging(admin_pb2.ConfigureLoggingRequest()),
 }
 
+VALIDATE: Call = REPEATED["validate"]
+
 
 def test_every_call_of_the_contract_has_its_row() -> None:
     """A new method of the contract is in one of the two tables, or this fails."""
@@ -64,28 +68,28 @@ def test_every_call_of_the_contract_has_its_row() -> None:
 
 
 @pytest.mark.parametrize("name", REPEATED)
-def test_what_is_safe_to_repeat_is_repeated(name: str, patient: AuthClient, scripted: ScriptedServer) -> None:
+def test_what_is_safe_to_repeat_is_repeated(name: str, patient: Do, scripted: ScriptedServer) -> None:
     """A call that does the same when it is made twice outlives an unavailable service."""
     scripted.script = [UNAVAILABLE, UNAVAILABLE]
-    REPEATED[name](patient)
+    patient(REPEATED[name])
     assert len(scripted.requests) == 3
 
 
 @pytest.mark.parametrize("name", ONCE)
-def test_a_change_is_never_repeated(name: str, patient: AuthClient, scripted: ScriptedServer) -> None:
+def test_a_change_is_never_repeated(name: str, patient: Do, scripted: ScriptedServer) -> None:
     """A call that might have had its effect is not made again behind the caller's back."""
     scripted.script = [UNAVAILABLE]
     with pytest.raises(Unavailable):
-        ONCE[name](patient)
+        patient(ONCE[name])
     assert len(scripted.requests) == 1
 
 
-def test_repeats_carry_one_request_id(patient: AuthClient, scripted: ScriptedServer) -> None:
+def test_repeats_carry_one_request_id(patient: Do, scripted: ScriptedServer) -> None:
     """A request without a name gets one of 128 random bits, the same for each repeat and a new one for each call."""
     request = auth_pb2.RefreshTokenRequest(refresh_token="art1_x")
     scripted.script = [UNAVAILABLE]
-    patient.refresh_token(request)
-    patient.refresh_token(request)
+    patient(lambda client: client.refresh_token(request))
+    patient(lambda client: client.refresh_token(request))
     first, repeat, second = (each.request_id for each in scripted.requests)
     assert first == repeat != second
     assert len(first) == 22
@@ -93,13 +97,13 @@ def test_repeats_carry_one_request_id(patient: AuthClient, scripted: ScriptedSer
 
 
 @pytest.mark.parametrize("name", ["issue", "refresh"])
-def test_a_request_id_of_the_caller_is_kept(name: str, patient: AuthClient, scripted: ScriptedServer) -> None:
+def test_a_request_id_of_the_caller_is_kept(name: str, patient: Do, scripted: ScriptedServer) -> None:
     """Whoever names a request can repeat it after a crash of their own."""
     mine = "mine" * 6
     if name == "issue":
-        patient.issue_token(auth_pb2.IssueTokenRequest(request_id=mine))
+        patient(lambda client: client.issue_token(auth_pb2.IssueTokenRequest(request_id=mine)))
     else:
-        patient.refresh_token(auth_pb2.RefreshTokenRequest(request_id=mine))
+        patient(lambda client: client.refresh_token(auth_pb2.RefreshTokenRequest(request_id=mine)))
     assert scripted.requests[0].request_id == mine
 
 
@@ -107,50 +111,51 @@ def test_a_request_id_of_the_caller_is_kept(name: str, patient: AuthClient, scri
     "code", [grpc.StatusCode.INTERNAL, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED]
 )
 def test_only_unavailability_is_repeated(
-    code: grpc.StatusCode, patient: AuthClient, scripted: ScriptedServer, pauses: list[float]
+    code: grpc.StatusCode, patient: Do, scripted: ScriptedServer, pauses: list[float]
 ) -> None:
     """Any other failure would only fail again, or make an overload worse."""
     scripted.script = [aborts(code)]
     with pytest.raises(Exception, match=code.name):
-        patient.validate_token(auth_pb2.ValidateTokenRequest())
+        patient(VALIDATE)
     assert (len(scripted.requests), pauses) == (1, [])
 
 
-def test_repeats_are_limited(patient: AuthClient, scripted: ScriptedServer, pauses: list[float]) -> None:
+def test_repeats_are_limited(patient: Do, scripted: ScriptedServer, pauses: list[float]) -> None:
     """After the last repeat the error is the caller's, who learns it by its reason."""
     scripted.script = [UNAVAILABLE] * 9
     with pytest.raises(Unavailable, match="DRAINING"):
-        patient.validate_token(auth_pb2.ValidateTokenRequest())
+        patient(VALIDATE)
     assert (len(scripted.requests), len(pauses)) == (4, 3)
 
 
-def test_the_service_says_when_to_come_back(patient: AuthClient, scripted: ScriptedServer, pauses: list[float]) -> None:
-    """A pause is never shorter than the one the service asks for."""
+def test_the_service_says_when_to_come_back(patient: Do, scripted: ScriptedServer, pauses: list[float]) -> None:
+    """A pause is never shorter than the one the service asks for, and jitter comes on top: nobody returns together."""
     asked = ServiceUnavailable(Reason.STALE, retry_after=timedelta(seconds=1.5))
     scripted.script = [ends_with(status_of(asked))]
-    patient.validate_token(auth_pb2.ValidateTokenRequest())
-    assert pauses == [1.5]
+    patient(VALIDATE)
+    (pause,) = pauses
+    assert 1.5 < pause < 1.6
 
 
-def test_no_pause_outlasts_the_deadline(patient: AuthClient, scripted: ScriptedServer, pauses: list[float]) -> None:
+def test_no_pause_outlasts_the_deadline(patient: Do, scripted: ScriptedServer, pauses: list[float]) -> None:
     """When the time left is shorter than the pause, the caller is told at once what is wrong."""
     scripted.script = [ends_with(status_of(ServiceUnavailable(Reason.STALE, retry_after=timedelta(seconds=60))))]
     with pytest.raises(Unavailable, match="STALE"):
-        patient.validate_token(auth_pb2.ValidateTokenRequest())
+        patient(VALIDATE)
     assert pauses == []
 
 
-def test_every_call_has_a_deadline(patient: AuthClient, scripted: ScriptedServer) -> None:
+def test_every_call_has_a_deadline(patient: Do, scripted: ScriptedServer) -> None:
     """Five seconds unless told otherwise, and what repeats leave of it is the next attempt's."""
     scripted.script = [UNAVAILABLE, UNAVAILABLE]
-    patient.validate_token(auth_pb2.ValidateTokenRequest())
-    patient.admin.create_app(admin_pb2.CreateAppRequest(), timeout=timedelta(minutes=1))
+    patient(VALIDATE)
+    patient(lambda client: client.admin.create_app(admin_pb2.CreateAppRequest(), timeout=timedelta(minutes=1)))
     *attempts, own = scripted.times_left
     assert all(0 < left < 6 for left in attempts)  # the wire rounds up
     assert 30 < own < 61
 
 
-def test_a_call_without_an_answer_ends(scripted: ScriptedServer) -> None:
+def test_a_call_without_an_answer_ends(half: Half, scripted: ScriptedServer) -> None:
     """A server that takes a call and says nothing costs no more than the timeout."""
     end_of_test = Event()
 
@@ -159,9 +164,11 @@ def test_a_call_without_an_answer_ends(scripted: ScriptedServer) -> None:
         return auth_pb2.ValidateTokenResponse()
 
     scripted.script = [wait]
-    client = AuthClient(scripted.target, CREDENTIAL, timeout=timedelta(milliseconds=200))
-    with client, pytest.raises(DeadlineExceeded):
-        client.validate_token(auth_pb2.ValidateTokenRequest())
+    with (
+        half(scripted.target, CREDENTIAL, timeout=timedelta(milliseconds=200)) as calls,
+        pytest.raises(DeadlineExceeded),
+    ):
+        calls(VALIDATE)
     end_of_test.set()
 
 
@@ -177,8 +184,8 @@ def test_a_service_that_comes_back_is_found_again() -> None:
             time.sleep(seconds)
 
         returned: list[ScriptedServer] = []
-        retries = Retries(limit=5, randomness=lambda size: b"\xff" * size, pause=open_and_pause)
-        client = later.enter_context(AuthClient(address, CREDENTIAL, retries=retries))
+        retries = Retries(limit=5, randomness=lambda size: b"\xff" * size)
+        client = later.enter_context(AuthClient(address, CREDENTIAL, retries=retries, pause=open_and_pause))
         client.validate_token(auth_pb2.ValidateTokenRequest())
         assert len(returned[0].requests) == 1
 
@@ -194,9 +201,11 @@ def test_pauses_grow_and_stay_within_their_bounds() -> None:
 
 
 @pytest.mark.parametrize("timeout", [timedelta(0), timedelta(seconds=-1)])
-def test_a_timeout_is_more_than_nothing(timeout: timedelta, patient: AuthClient) -> None:
+def test_a_timeout_is_more_than_nothing(timeout: timedelta, patient: Do) -> None:
     """No timeout means the default, never none at all: zero and less are mistakes."""
     with pytest.raises(ValueError, match="more than 0"):
         AuthClient("127.0.0.1:1", timeout=timeout)
     with pytest.raises(ValueError, match="more than 0"):
-        patient.validate_token(auth_pb2.ValidateTokenRequest(), timeout=timeout)
+        AsyncAuthClient("127.0.0.1:1", timeout=timeout)
+    with pytest.raises(ValueError, match="more than 0"):
+        patient(lambda client: client.validate_token(auth_pb2.ValidateTokenRequest(), timeout=timeout))

@@ -105,10 +105,11 @@ def test_all_pages_are_followed(client: AuthClient) -> None:
         client.admin.create_app(admin_pb2.CreateAppRequest(api_key=f"app-{number}"))
         request = admin_pb2.CreateServiceAccountRequest(name=f"backend-{number}", permissions=["tokens.issue"])
         client.admin.create_service_account(request)
-    apps = [app.api_key for app in client.admin.apps(page_size=2)]
+    apps = [app.api_key for app in client.admin.apps(admin_pb2.ListAppsRequest(page_size=2))]
     assert apps == sorted([*(f"app-{number}" for number in range(5)), "dev"])
     assert len(client.admin.list_apps(admin_pb2.ListAppsRequest(page_size=2)).apps) == 2
-    accounts = [account.id for account in client.admin.service_accounts(page_size=2)]
+    pages = client.admin.service_accounts(admin_pb2.ListServiceAccountsRequest(page_size=2))
+    accounts = [account.id for account in pages]
     assert (len(accounts), accounts) == (6, sorted(set(accounts)))
 
 

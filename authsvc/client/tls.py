@@ -1,0 +1,117 @@
+"""TLS from files, which are read again when they change on disk: a renewed certificate needs no restart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from authsvc.logs import Logger
+
+_Stamp = tuple[tuple[int, int, int], ...]
+
+
+class TlsUnusable(ValueError):
+    """The files cannot be used; the text says which and why, and shows nothing of a key."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files: ``roots`` that the service's certificate leads to (none: those of the system), and the
+    ``certificate`` chain that this client shows with its unencrypted ``key``."""
+
+    roots: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def __post_init__(self) -> None:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("a client's certificate and its key come together")
+
+
+class FollowedFiles:
+    """TLS files followed through changes: a set that does not fit together never replaces one that did."""
+
+    def __init__(self, files: TlsFiles, log: Logger) -> None:
+        self._files = files
+        self._log = log
+        self._stamp = self._look()
+        self._contents = _read(files)
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """What the files said when they were last good."""
+        return grpc.ssl_channel_credentials(self._contents.roots, self._contents.key, self._contents.certificate)
+
+    def renewed(self) -> bool:
+        """Whether they have changed since this was last asked, to something that can be used."""
+        stamp = self._look()
+        if stamp == self._stamp:
+            return False
+        self._stamp = stamp
+        try:
+            self._contents = _read(self._files)
+        except TlsUnusable as fault:
+            self._log.error("TLS files changed and cannot be used; the last good ones stay", detail=str(fault))
+            return False
+        self._log.info("TLS files changed; calls from now on go over a new connection")
+        return True
+
+    def _look(self) -> _Stamp:
+        paths = (self._files.roots, self._files.certificate, self._files.key)
+        return tuple(_stamp_of(path) for path in paths if path is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    roots: bytes | None
+    certificate: bytes | None
+    key: bytes | None = field(repr=False)
+
+
+def _read(files: TlsFiles) -> _Contents:
+    contents = _Contents(*(_bytes_of(path) for path in (files.roots, files.certificate, files.key)))
+    if contents.roots is not None:
+        _certificates(contents.roots, files.roots)
+    if contents.certificate is not None and contents.key is not None:
+        leaf = _certificates(contents.certificate, files.certificate)[0]
+        if _public_bytes(leaf.public_key()) != _public_of_private(contents.key, files.key):
+            raise TlsUnusable(f"the key in {files.key} is not the key of the certificate in {files.certificate}")
+    return contents
+
+
+def _bytes_of(path: Path | None) -> bytes | None:
+    try:
+        return None if path is None else path.read_bytes()
+    except OSError as fault:
+        raise TlsUnusable(f"{path} cannot be read: {fault.strerror}") from None
+
+
+def _certificates(pem: bytes, path: Path | None) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(pem)
+    except ValueError:
+        raise TlsUnusable(f"{path} must hold PEM certificates") from None
+
+
+def _public_of_private(pem: bytes, path: Path | None) -> bytes:
+    try:
+        return _public_bytes(serialization.load_pem_private_key(pem, password=None).public_key())
+    except (ValueError, TypeError):  # the second: it is encrypted
+        raise TlsUnusable(f"{path} must hold a PEM key, unencrypted") from None
+
+
+def _public_bytes(key: object) -> bytes:
+    return key.public_bytes(  # type: ignore[attr-defined, no-any-return]
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def _stamp_of(path: Path) -> tuple[int, int, int]:
+    try:
+        status = path.stat()  # follows links: mounted secrets are replaced by moving one
+    except OSError:
+        return (0, 0, 0)
+    return (status.st_ino, status.st_mtime_ns, status.st_size)
