@@ -8,6 +8,7 @@ from tests.storage.contract.accounts import Accounts
 from tests.storage.contract.apps import Apps
 from tests.storage.contract.deadlines import Deadlines
 from tests.storage.contract.feed import Feed
+from tests.storage.contract.following import Following
 from tests.storage.contract.lifetime import Lifetime
 from tests.storage.contract.revoking import Revoking
 from tests.storage.contract.secrets import Secrets
@@ -43,6 +44,9 @@ class TestWatermarks(Watermarks): ...
 
 
 class TestFeed(Feed): ...
+
+
+class TestFollowing(Following): ...
 
 
 class TestSecrets(Secrets): ...

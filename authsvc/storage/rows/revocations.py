@@ -13,10 +13,11 @@ WHOLE_APP: Final = ""
 
 WATERMARK_COLUMNS: Final = (
     "api_key, user_id, tokens_revision, tokens_revoked_at, tokens_issued_before,"
-    " sessions_revision, sessions_created_before, revision"
+    " sessions_revision, sessions_created_before, revision, sessions_revoked_at"
 )
 TOKEN_COLUMNS: Final = "api_key, token_id, until, revision"
-SESSION_COLUMNS: Final = "api_key, id, absolute_expires_at, revoked_revision"
+SESSION_COLUMNS: Final = "api_key, id, due_at, revoked_revision"
+"""Of ended sessions: ``due_at`` is then until when each is remembered."""
 
 
 def user_column(user_id: UserId | None) -> str:
@@ -28,7 +29,8 @@ def user_column(user_id: UserId | None) -> str:
 
 def watermark_from(row: tuple[Any, ...]) -> Watermark:
     """The watermark in the columns ``WATERMARK_COLUMNS``."""
-    api_key, user_id, tokens_revision, revoked_at, issued_before, sessions_revision, created_before, revision = row
+    api_key, user_id, tokens_revision, revoked_at, issued_before, sessions_revision, created_before = row[:7]
+    revision, sessions_revoked_at = row[7:]
     return Watermark(
         api_key=ApiKey(api_key),
         user_id=UserId(user_id) if user_id != WHOLE_APP else None,
@@ -38,6 +40,7 @@ def watermark_from(row: tuple[Any, ...]) -> Watermark:
         sessions_revision=Revision(sessions_revision),
         sessions_created_before=optional_moment(created_before),
         revision=Revision(revision),
+        sessions_revoked_at=optional_moment(sessions_revoked_at),
     )
 
 

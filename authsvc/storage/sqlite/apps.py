@@ -12,6 +12,7 @@ import apsw
 from authsvc.errors import AlreadyExists, NotFound, Reason
 from authsvc.model import ApiKey, App, AuditEvent, KeyRecord
 from authsvc.storage.rows.apps import COLUMNS, from_row, to_row
+from authsvc.storage.rows.retention import LIFE_COLUMNS, Life, life_from
 from authsvc.storage.sqlite.connection import fetch, fetch_one
 from authsvc.storage.sqlite.keys import insert_key
 from authsvc.storage.sqlite.transaction import Transaction
@@ -57,3 +58,11 @@ def read_apps(connection: apsw.Connection) -> tuple[App, ...]:
 def is_there(connection: apsw.Connection, api_key: ApiKey) -> bool:
     """Whether an app has this api_key."""
     return fetch_one(connection, "SELECT 1 FROM apps WHERE api_key = ?", (api_key,)) is not None
+
+
+def life_of(connection: apsw.Connection, api_key: ApiKey) -> Life:
+    """How long what an app gives out can live; raises ``NotFound`` (APP_NOT_FOUND)."""
+    row = fetch_one(connection, f"SELECT {LIFE_COLUMNS} FROM apps WHERE api_key = ?", (api_key,))
+    if row is None:
+        raise NotFound(Reason.APP_NOT_FOUND)
+    return life_from(row)

@@ -1,4 +1,4 @@
-"""The lock of a process that needs the database for itself: its view of the world follows only its own commits.
+"""The lock on a database: shared by those that serve it or work beside them, held alone by one that replaces it.
 
 It is a file beside the database, locked while its holder lives and never removed: a lock on a file that another
 process removes and makes again would hold nobody off.
@@ -14,16 +14,16 @@ from authsvc.storage.errors import StoreInUse
 from authsvc.storage.sqlite.files import open_private
 
 
-class ExclusiveLock:
+class Lock:
     """Held from its making to ``close()`` or the end of the process, however that comes.
 
-    Raises ``StoreInUse`` when another holds it, in this process or in another.
+    Raises ``StoreInUse`` when another holds it, in this process or in another, and one of the two wants it alone.
     """
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path, *, alone: bool) -> None:
         self._descriptor = open_private(database.with_name(database.name + ".lock"), os.O_RDWR)
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except BlockingIOError:
             self.close()
             raise StoreInUse(

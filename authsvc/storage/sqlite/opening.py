@@ -17,7 +17,7 @@ from authsvc.storage.migrate import Migration, shipped
 from authsvc.storage.sqlite.connection import Database
 from authsvc.storage.sqlite.faults import ENGINE_FAULTS, unavailable
 from authsvc.storage.sqlite.files import prepare
-from authsvc.storage.sqlite.lock import ExclusiveLock
+from authsvc.storage.sqlite.lock import Lock
 from authsvc.storage.sqlite.schema import bring_up, due
 from authsvc.storage.sqlite.store import SqliteStore
 
@@ -39,13 +39,14 @@ def open_sqlite(
 ) -> SqliteStore:
     """Open the database at ``path``, making and migrating it as needed.
 
-    ``exclusive``: refuse (``StoreInUse``) while another exclusive opener lives. ``vfs`` names a file system registered
+    ``exclusive``: refuse (``StoreInUse``) while anybody else has it open, and keep all others out; otherwise any number
+    may, in this process and in others, but for one that wants it alone. ``vfs`` names a file system registered
     with SQLite. Raises ``StoreRefused``, ``Unavailable``, and ``OSError`` where the files cannot be made.
     """
     database = Database(path.absolute(), busy_timeout, vfs)
     prepare(database.path)
     with contextlib.ExitStack() as undo:
-        lock = undo.enter_context(contextlib.closing(ExclusiveLock(database.path))) if exclusive else None
+        lock = undo.enter_context(contextlib.closing(Lock(database.path, alone=exclusive)))
         epoch = _bring_up(database, clock, randomness)
         store = SqliteStore(database, clock=clock, epoch=epoch, lock=lock, observer=observer or Unobserved())
         undo.pop_all()
@@ -64,7 +65,7 @@ def apply_missing(path: Path, *, clock: Clock, randomness: Randomness) -> tuple[
     """Apply them while nobody serves the database; returns those that were missing. Raises as ``open_sqlite``."""
     database = Database(path.absolute(), BUSY_TIMEOUT)
     prepare(database.path)
-    with contextlib.closing(ExclusiveLock(database.path)):
+    with contextlib.closing(Lock(database.path, alone=True)):
         missing = find_missing(path)
         _bring_up(database, clock, randomness)
     return missing

@@ -41,9 +41,9 @@ class Readers:
         finally:
             self._idle.put(slot)
 
-    def read_at_one_instant(self, work: Callable[[apsw.Connection], T]) -> T:
+    def read_at_one_instant(self, work: Callable[[apsw.Connection], T], *, deadline: Deadline | None = None) -> T:
         """Run several reading statements that all see the same commit."""
-        return self.read(lambda connection: _in_one_transaction(connection, work))
+        return self.read(lambda connection: _in_one_transaction(connection, work), deadline=deadline)
 
     def close(self) -> None:
         """Wait for the reads that were begun, refuse the rest."""

@@ -15,17 +15,18 @@ import apsw
 from authsvc.clock import to_microseconds
 from authsvc.errors import NotFound, Reason
 from authsvc.model import ApiKey, AuditEvent, SessionId, SessionRevoked
+from authsvc.storage.rows.retention import revoked_session_due
 from authsvc.storage.rows.revocations import SESSION_COLUMNS, session_from
 from authsvc.storage.rows.sessions import COLUMNS
-from authsvc.storage.sqlite.apps import is_there
+from authsvc.storage.sqlite.apps import is_there, life_of
 from authsvc.storage.sqlite.connection import Row, fetch, fetch_one
 from authsvc.storage.sqlite.transaction import Transaction
 
 _OPEN = f"""
-INSERT INTO sessions ({COLUMNS}) VALUES (
+INSERT INTO sessions ({COLUMNS}, due_at) VALUES (
     :id, :api_key, :kind, :user_id, :claims, :profile, :access_ttl, :generation, :rotated_at, :request_id_hash,
     (SELECT revision FROM feed_head), :created_at, :idle_expires_at, :absolute_expires_at, :revoked_at, :revoke_reason,
-    :caller, :opened_public
+    :caller, :opened_public, min(:idle_expires_at, :absolute_expires_at)
 ) ON CONFLICT (id) DO NOTHING RETURNING {COLUMNS}"""
 
 # Created before a watermark; a time that is not set compares as unknown.
@@ -54,15 +55,13 @@ WHERE id = :id AND generation = :generation AND revoked_at IS NULL
     AND NOT {_COVERED}
 RETURNING {COLUMNS}"""
 
-_LIVE = "SELECT api_key, id, absolute_expires_at FROM sessions WHERE id = ? AND revoked_at IS NULL"
+_LIVE = "SELECT api_key, absolute_expires_at FROM sessions WHERE id = ? AND revoked_at IS NULL"
 
-REVOKE = """
-UPDATE sessions SET revoked_at = max(?, rotated_at), revoke_reason = ?, revoked_revision = ?
-WHERE id = ?"""
+REVOKE = f"""
+UPDATE sessions SET revoked_at = max(?, rotated_at), revoke_reason = ?, revoked_revision = ?, due_at = ?
+WHERE id = ? RETURNING {SESSION_COLUMNS}"""
 
-_REVOKED = f"""
-SELECT {SESSION_COLUMNS} FROM sessions
-WHERE revoked_at IS NOT NULL AND absolute_expires_at > ? ORDER BY id"""
+_REVOKED = f"SELECT {SESSION_COLUMNS} FROM sessions WHERE revoked_at IS NOT NULL AND due_at > ?"
 
 
 def open_session(transaction: Transaction, row: Mapping[str, object]) -> Row:
@@ -91,12 +90,15 @@ def revoke_session(transaction: Transaction, session_id: SessionId, reason: str,
     live = transaction.fetch_one(_LIVE, (session_id,))
     if live is None:
         return False
+    api_key, ends_at = live
+    due_at = revoked_session_due(ends_at, life_of(transaction.connection, api_key))
     revision = transaction.next_revision()
-    transaction.fetch(REVOKE, (to_microseconds(transaction.clock()), reason, revision, session_id))
-    transaction.publish(revision, (session_from((*live, revision)),), audit)
+    values = (to_microseconds(transaction.clock()), reason, revision, due_at, session_id)
+    (row,) = transaction.fetch(REVOKE, values)
+    transaction.publish(revision, (session_from(row),), audit)
     return True
 
 
 def read_revoked(connection: apsw.Connection, now: int) -> tuple[SessionRevoked, ...]:
-    """The sessions that were ended and would still live, by id."""
+    """The sessions that were ended, and whose access tokens could still live."""
     return tuple(session_from(row) for row in fetch(connection, _REVOKED, (now,)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from authsvc.clock import Clock, Deadline, to_microseconds
@@ -13,19 +13,22 @@ from authsvc.model import (
     App,
     AuditEvent,
     KeyRecord,
+    LogLevel,
     Revision,
     ServiceAccount,
     Session,
     SessionId,
     UserId,
 )
-from authsvc.storage.base import Listener, SealedSecret, SessionState, TrustState
+from authsvc.storage.base import FeedPage, Listener, SealedSecret, SessionState, TrustState
 from authsvc.storage.batches import BatchObserver
 from authsvc.storage.rows import sessions as session_rows
 from authsvc.storage.rows.moments import lifetime_microseconds
-from authsvc.storage.sqlite import accounts, apps, secrets, sessions, trust, watermarks
+from authsvc.storage.sqlite import accounts, apps, following, keys, secrets, sessions, trust, watermarks
+from authsvc.storage.sqlite import levels as log_levels
 from authsvc.storage.sqlite.connection import Database, fetch
-from authsvc.storage.sqlite.lock import ExclusiveLock
+from authsvc.storage.sqlite.hints import Hints
+from authsvc.storage.sqlite.lock import Lock
 from authsvc.storage.sqlite.readers import Readers
 from authsvc.storage.sqlite.writer import Writer
 from authsvc.storage.texts import claims_text
@@ -34,9 +37,7 @@ from authsvc.storage.texts import claims_text
 class SqliteStore:
     """The contract ``authsvc.storage.base.Store`` on one SQLite file. Made by ``open_sqlite``."""
 
-    def __init__(
-        self, database: Database, *, clock: Clock, epoch: int, lock: ExclusiveLock | None, observer: BatchObserver
-    ) -> None:
+    def __init__(self, database: Database, *, clock: Clock, epoch: int, lock: Lock, observer: BatchObserver) -> None:
         self._clock = clock
         self._epoch = epoch
         self._lock = lock
@@ -44,6 +45,7 @@ class SqliteStore:
         self._closed = False
         self._anchor = database.anchor()
         self._readers = Readers(lambda: database.connect(query_only=True))
+        self._hints = Hints(lambda: database.connect(query_only=True))
         self._writer = Writer(database.connect, clock, observer)
 
     @property
@@ -69,19 +71,52 @@ class SqliteStore:
                 self._closed = True
                 self._writer.close()
                 self._readers.close()
+                self._hints.close()
                 self._anchor.close(True)
-                if self._lock is not None:
-                    self._lock.close()
+                self._lock.close()
 
     def trust_state(self) -> TrustState:
         now = self._clock()
         return self._readers.read_at_one_instant(lambda connection: trust.read_trust_state(connection, now))
 
+    def changes_since(self, after: Revision, *, limit: int = 1000, deadline: Deadline | None = None) -> FeedPage | None:
+        return self._readers.read_at_one_instant(
+            lambda connection: following.read_changes(connection, after, limit), deadline=deadline
+        )
+
+    def await_hint(self, seconds: float) -> None:
+        self._hints.wait(seconds)
+
     def secrets(self, purpose: str) -> tuple[SealedSecret, ...]:
         return self._readers.read(lambda connection: secrets.read_secrets(connection, purpose))
 
-    def add_secret(self, secret: SealedSecret) -> SealedSecret:
-        return self._writer.run(lambda transaction: secrets.add_secret(transaction, secret))
+    def add_secret(self, secret: SealedSecret, audit: AuditEvent | None = None) -> SealedSecret:
+        return self._writer.run(lambda transaction: secrets.add_secret(transaction, secret, audit))
+
+    def replace_secret(self, secret: SealedSecret, sealed_before: bytes, audit: AuditEvent | None = None) -> bool:
+        return self._writer.run(lambda transaction: secrets.replace_secret(transaction, secret, sealed_before, audit))
+
+    def remove_secret(self, purpose: str, number: int, audit: AuditEvent | None = None) -> bool:
+        return self._writer.run(lambda transaction: secrets.remove_secret(transaction, purpose, number, audit))
+
+    def edit_keys(
+        self,
+        api_key: ApiKey,
+        edit: Callable[[tuple[KeyRecord, ...]], tuple[KeyRecord, ...]],
+        audit: AuditEvent | None,
+        *,
+        deadline: Deadline | None = None,
+    ) -> tuple[KeyRecord, ...]:
+        return self._writer.run(
+            lambda transaction: keys.edit_keys(transaction, api_key, edit, audit), deadline=deadline
+        )
+
+    def set_levels(
+        self, levels: Sequence[LogLevel], *, reset: bool, audit: AuditEvent, deadline: Deadline | None = None
+    ) -> Revision:
+        return self._writer.run(
+            lambda transaction: log_levels.set_levels(transaction, levels, reset=reset, audit=audit), deadline=deadline
+        )
 
     def create_app(self, app: App, key: KeyRecord, audit: AuditEvent, *, deadline: Deadline | None = None) -> App:
         return self._writer.run(lambda transaction: apps.create_app(transaction, app, key, audit), deadline=deadline)

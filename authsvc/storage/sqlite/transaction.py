@@ -35,9 +35,11 @@ class Transaction:
         ((revision,),) = self.fetch("UPDATE feed_head SET revision = revision + 1 RETURNING revision")
         return Revision(revision)
 
-    def publish(self, revision: Revision, changes: tuple[Change, ...], audit: AuditEvent) -> None:
+    def publish(self, revision: Revision, changes: tuple[Change, ...], audit: AuditEvent | None) -> None:
         """Write the feed and the audit rows of this revision, and have the listener told once it is durable."""
         for row in feed_rows(revision, changes):
             self.fetch(f"INSERT INTO feed ({FEED_COLUMNS}) VALUES (?, ?, ?, ?, ?)", row)
-        self.fetch(f"INSERT INTO audit ({AUDIT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", audit_row(revision, audit))
+        if audit is not None:
+            statement = f"INSERT INTO audit ({AUDIT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            self.fetch(statement, audit_row(revision, audit))
         self.commit = Commit(revision, changes)

@@ -16,6 +16,8 @@ from authsvc.storage.sqlite.accounts import read_accounts
 from authsvc.storage.sqlite.apps import read_apps
 from authsvc.storage.sqlite.connection import fetch
 from authsvc.storage.sqlite.keys import read_keys
+from authsvc.storage.sqlite.levels import read_levels
+from authsvc.storage.sqlite.secrets import read_all_secrets
 from authsvc.storage.sqlite.sessions import read_revoked
 from authsvc.storage.sqlite.watermarks import read_revoked_tokens, read_watermarks
 
@@ -32,6 +34,8 @@ def read_trust_state(connection: apsw.Connection, now: datetime) -> TrustState:
         sessions=read_revoked(connection, moment),
         tokens=read_revoked_tokens(connection, moment),
         watermarks=read_watermarks(connection),
+        secrets=read_all_secrets(connection),
+        levels=read_levels(connection, moment),
     )
 
 

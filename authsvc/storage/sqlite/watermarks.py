@@ -9,16 +9,16 @@ from datetime import datetime
 import apsw
 
 from authsvc.clock import to_microseconds
-from authsvc.errors import NotFound, Reason
 from authsvc.model import ApiKey, AuditEvent, Revision, TokenRevoked, UserId, Watermark
+from authsvc.storage.rows.retention import watermark_due
 from authsvc.storage.rows.revocations import TOKEN_COLUMNS, WATERMARK_COLUMNS, token_from, user_column, watermark_from
-from authsvc.storage.sqlite.apps import is_there
+from authsvc.storage.sqlite.apps import life_of
 from authsvc.storage.sqlite.connection import Row, fetch
 from authsvc.storage.sqlite.transaction import Transaction
 
 # Every part keeps the larger value. max() is NULL when one side is, hence coalesce.
 _RAISE = f"""
-INSERT INTO watermarks ({WATERMARK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO watermarks ({WATERMARK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (api_key, user_id) DO UPDATE SET
     tokens_revision = max(tokens_revision, excluded.tokens_revision),
     tokens_revoked_at = max(
@@ -31,8 +31,13 @@ ON CONFLICT (api_key, user_id) DO UPDATE SET
     sessions_created_before = max(
         coalesce(sessions_created_before, excluded.sessions_created_before),
         coalesce(excluded.sessions_created_before, sessions_created_before)),
+    sessions_revoked_at = max(
+        coalesce(sessions_revoked_at, excluded.sessions_revoked_at),
+        coalesce(excluded.sessions_revoked_at, sessions_revoked_at)),
     revision = excluded.revision
 RETURNING {WATERMARK_COLUMNS}"""
+
+_PUT_OFF = "UPDATE watermarks SET due_at = ? WHERE api_key = ? AND user_id = ?"
 
 
 def raise_watermark(
@@ -44,12 +49,12 @@ def raise_watermark(
 ) -> Revision:
     """See ``Store.raise_watermark``."""
     user = user_column(user_id)
-    if not is_there(transaction.connection, api_key):
-        raise NotFound(Reason.APP_NOT_FOUND)
+    life = life_of(transaction.connection, api_key)
     revision = transaction.next_revision()
-    values = (api_key, user, *_parts(transaction, revision, issued_before), revision)
-    (row,) = transaction.fetch(_RAISE, values)
-    transaction.publish(revision, (watermark_from(row),), audit)
+    (row,) = transaction.fetch(_RAISE, (api_key, user, *_parts(transaction, revision, issued_before)))
+    mark = watermark_from(row)
+    transaction.fetch(_PUT_OFF, (watermark_due(mark, life), api_key, user))
+    transaction.publish(revision, (mark,), audit)
     return revision
 
 
@@ -68,8 +73,9 @@ def read_revoked_tokens(connection: apsw.Connection, now: int) -> tuple[TokenRev
 
 
 def _parts(transaction: Transaction, revision: Revision, issued_before: datetime | None) -> Row:
-    """What this call wants of each part: tokens' revision, revoked_at and issued_before; sessions' two."""
+    """What this call wants of each part, in the columns after the user's."""
     if issued_before is None:
-        return revision, to_microseconds(transaction.clock()), None, revision, None
+        now = to_microseconds(transaction.clock())
+        return revision, now, None, revision, None, revision, now
     moment = to_microseconds(issued_before)
-    return 0, None, moment, 0, moment
+    return 0, None, moment, 0, moment, revision, None

@@ -22,7 +22,8 @@ class Lifetime:
         """A new store holds nothing, has an epoch between 1 and 65535, and answers a ping."""
         state = store.trust_state()
         assert (state.apps, state.keys, state.accounts) == ((), (), ())
-        assert (state.sessions, state.tokens, state.watermarks) == ((), (), ())
+        assert (tuple(state.sessions), tuple(state.tokens), tuple(state.watermarks)) == ((), (), ())
+        assert (state.secrets, state.levels) == ((), ())
         assert 1 <= store.epoch <= 65535
         store.ping()
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from authsvc.storage.base import SealedSecret
+from authsvc.model import LogLevel, Revision, SealedSecret
 from tests.storage.places import START
 from tests.storage.records import APP, SARA, a_key, a_session, an_account, an_app, an_audit, turn
+
+LEVEL = LogLevel("storage", "debug", START)
 
 # Every method that takes a deadline, on a store that has app, account svc-1 and the session it is given.
 TIMED: dict[str, Callable[..., object]] = {
@@ -20,11 +22,16 @@ TIMED: dict[str, Callable[..., object]] = {
     "turn_session": lambda store, session, **late: turn(store, session, **late),
     "revoke_session": lambda store, session, **late: store.revoke_session(session.id, "logout", an_audit(), **late),
     "raise_watermark": lambda store, session, **late: store.raise_watermark(APP, SARA, an_audit(), **late),
+    "changes_since": lambda store, session, **late: store.changes_since(Revision(0), **late),
+    "edit_keys": lambda store, session, **late: store.edit_keys(APP, lambda keys: (), an_audit(), **late),
+    "set_levels": lambda store, session, **late: store.set_levels([LEVEL], reset=True, audit=an_audit(), **late),
 }
 
 UNTIMED: dict[str, Callable[..., object]] = {
     "trust_state": lambda store, session: store.trust_state(),
     "secrets": lambda store, session: store.secrets("mac"),
     "add_secret": lambda store, session: store.add_secret(SealedSecret("mac", 0, b"s", START)),
+    "replace_secret": lambda store, session: store.replace_secret(SealedSecret("mac", 0, b"s", START), b""),
+    "remove_secret": lambda store, session: store.remove_secret("mac", 0),
     "counts": lambda store, session: store.counts(),
 }

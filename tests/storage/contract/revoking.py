@@ -10,7 +10,7 @@ from authsvc.model import SessionId, SessionRevoked
 from authsvc.storage.base import Store
 from tests.storage.crowd import Background, all_at_once
 from tests.storage.places import START, SettableClock
-from tests.storage.records import APP, WHOLE, an_audit, keep_session, now_kept, turn
+from tests.storage.records import APP, WHOLE, a_key, an_app, an_audit, keep_session, now_kept, turn
 
 MICROSECOND = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
@@ -52,16 +52,19 @@ class Revoking:
         assert store.revoke_session(SessionId(session.id[::-1]), "logout", an_audit()) is False
         assert (store.trust_state(), store.counts()) == before
 
-    def test_it_is_remembered_until_it_would_have_ended(self, store: Store, clock: SettableClock) -> None:
-        """``trust_state`` shows an ended session up to its absolute expiry and not longer."""
+    def test_it_is_remembered_until_its_last_token_is_dead(self, store: Store, clock: SettableClock) -> None:
+        """``trust_state`` shows an ended session while a token could live that was minted at its absolute expiry."""
+        longest = timedelta(hours=5)
+        store.create_app(an_app(longest_ttl_ever=longest), a_key(), an_audit())
         session = keep_session(store)
         store.revoke_session(session.id, "logout", an_audit())
         state = store.trust_state()
-        assert state.sessions == (SessionRevoked(APP, session.id, START + WHOLE, state.revision),)
-        clock.now = START + WHOLE - MICROSECOND
-        assert store.trust_state().sessions == state.sessions
-        clock.now = START + WHOLE
-        assert store.trust_state().sessions == ()
+        until = START + WHOLE + longest + timedelta(seconds=120)  # the largest skew an app can allow
+        assert tuple(state.sessions) == (SessionRevoked(APP, session.id, until, state.revision),)
+        clock.now = until - MICROSECOND
+        assert tuple(store.trust_state().sessions) == tuple(state.sessions)
+        clock.now = until
+        assert tuple(store.trust_state().sessions) == ()
 
     def test_a_clock_that_goes_backwards_ends_it_no_earlier_than_it_turned(
         self, store: Store, clock: SettableClock

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from authsvc.model import AccountId, ApiKey, KeyId, User, UserId
-from authsvc.storage.base import SealedSecret, Store
+from authsvc.model import AccountId, ApiKey, KeyId, KeyState, LogLevel, SealedSecret, User, UserId
+from authsvc.storage.base import Store
 from tests.storage.places import START
 from tests.storage.records import (
     APP,
@@ -45,6 +45,12 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "caller": lambda store: store.open_session(a_session(caller=AccountId(NUL))),
     "watermark's user": lambda store: store.raise_watermark(APP, UserId(NUL), an_audit()),
     "watermark's app": lambda store: store.raise_watermark(ApiKey(NUL), SARA, an_audit()),
+    "edited key's id": lambda store: store.edit_keys(
+        APP, lambda keys: (*keys, a_key(key_id=KeyId(NUL), state=KeyState.PENDING)), an_audit()
+    ),
+    "app whose keys are edited": lambda store: store.edit_keys(ApiKey(NUL), lambda keys: keys, an_audit()),
+    "level's scope": lambda store: store.set_levels([LogLevel(NUL, "debug", START)], reset=False, audit=an_audit()),
+    "secret that is removed": lambda store: store.remove_secret(NUL, 1),
     "secret's purpose": lambda store: store.add_secret(SealedSecret(NUL, 1, b"s", START)),
 }
 

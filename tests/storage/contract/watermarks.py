@@ -21,11 +21,11 @@ class Watermarks:
     """``raise_watermark``."""
 
     def test_everything_up_to_now(self, store: Store, clock: SettableClock) -> None:
-        """Without a time both revisions become the new one, and ``tokens_revoked_at`` the store's clock."""
+        """Without a time both revisions become the new one, and the two moments of revoking the store's clock."""
         keep_app(store)
         now = clock.advance(MICROSECOND)
         revision = store.raise_watermark(APP, SARA, an_audit())
-        expected = Watermark(APP, SARA, revision, now, None, revision, None, revision)
+        expected = Watermark(APP, SARA, revision, now, None, revision, None, revision, now)
         assert store.trust_state().watermarks == (expected,)
         assert store.trust_state().revision == revision
 
@@ -48,7 +48,7 @@ class Watermarks:
         assert revisions == [first + 1, first + 2, first + 3]
         latest = revisions[order.index(None)]
         later = START + HOUR
-        expected = Watermark(APP, SARA, latest, START, later, latest, later, revisions[-1])
+        expected = Watermark(APP, SARA, latest, START, later, latest, later, revisions[-1], START)
         assert store.trust_state().watermarks == (expected,)
 
     def test_users_and_the_app_have_their_own(self, store: Store) -> None:

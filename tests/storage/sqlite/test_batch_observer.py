@@ -49,7 +49,7 @@ def writer(database: Database, clock: SettableClock, observer: Observer) -> Iter
 
 def keep(transaction: Transaction) -> int:
     """A unit of work that leaves a row."""
-    transaction.fetch("INSERT INTO secrets VALUES ('test', (SELECT count(*) FROM secrets), x'00', 0)")
+    transaction.fetch("INSERT INTO secrets VALUES ('test', (SELECT count(*) FROM secrets), x'00', 0, 0)")
     return 1
 
 

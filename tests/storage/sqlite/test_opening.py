@@ -78,18 +78,21 @@ def test_one_holds_the_store_for_itself(place: SqlitePlace, clock: SettableClock
     second.close()
 
 
-def test_another_process_is_held_off(place: SqlitePlace, clock: SettableClock) -> None:
-    """The lock holds between processes too, and does not keep those out who do not ask for the store alone."""
+@pytest.mark.parametrize(("first", "second", "allowed"), [(0, 0, True), (0, 1, False), (1, 0, False), (1, 1, False)])
+def test_many_may_share_it_or_one_has_it(
+    place: SqlitePlace, clock: SettableClock, first: bool, second: bool, allowed: bool
+) -> None:
+    """Between processes: several that share the store live together, and one that wants it alone waits for all."""
     program = (
-        f"import authsvc.storage as s, authsvc.clock as c; s.open_store({place.url!r}, clock=c.system_clock).close()"
+        "import authsvc.storage as s, authsvc.clock as c;"
+        f"s.open_store({place.url!r}, clock=c.system_clock, exclusive={bool(second)}).close()"
     )
-    store = open_store(place.url, clock=clock)
-    refused = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    place.open(clock=clock).ping()
+    store = open_store(place.url, clock=clock, exclusive=bool(first))
+    beside = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     store.close()
-    allowed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert (refused.returncode, allowed.returncode) == (1, 0)
-    assert "StoreInUse" in refused.stderr
+    after = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (beside.returncode == 0, after.returncode) == (allowed, 0)
+    assert ("StoreInUse" in beside.stderr) is not allowed
 
 
 def test_a_refused_opening_gives_the_lock_back(place: SqlitePlace, clock: SettableClock) -> None:

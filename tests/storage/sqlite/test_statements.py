@@ -57,7 +57,7 @@ def test_a_turn_writes_to_the_row_alone(database: Database) -> None:
     connection = database.connect()
     turn = {"id": b"", "generation": 0, "request_id_hash": b"", "idle_ttl": 0, "now": 0, "claims": None}
     assert changes_of_indexes(connection, TURN, turn) == []
-    assert changes_of_indexes(connection, REVOKE, (0, "", 0, b"")) != []
+    assert changes_of_indexes(connection, REVOKE, (0, "", 0, 0, b"")) != []
     connection.close()
 
 

@@ -34,7 +34,7 @@ def writer(database: Database, clock: SettableClock) -> Iterator[Writer]:
 
 def keep(number: int, transaction: Transaction) -> int:
     """A unit of work that leaves one row."""
-    transaction.fetch("INSERT INTO secrets VALUES ('test', ?, x'00', 0)", (number,))
+    transaction.fetch("INSERT INTO secrets VALUES ('test', ?, x'00', 0, 0)", (number,))
     return number
 
 
@@ -121,7 +121,7 @@ def test_a_failed_flush_is_not_found_later(database: Database, disk: Disk, clock
 
 def keep_large(transaction: Transaction) -> None:
     """A unit of work that fills a good part of what the log may hold."""
-    transaction.fetch("REPLACE INTO secrets VALUES ('large', 0, zeroblob(1000000), 0)")
+    transaction.fetch("REPLACE INTO secrets VALUES ('large', 0, zeroblob(1000000), 0, 0)")
 
 
 def test_the_log_does_not_grow_for_ever(writer: Writer, place: SqlitePlace) -> None:
@@ -180,7 +180,7 @@ def test_what_the_engine_undoes_is_told_to_all(writer: Writer, database: Databas
 
     def overflow(transaction: Transaction) -> None:
         transaction.fetch("PRAGMA max_page_count = 1")  # becomes the present size: there is no room for more
-        transaction.fetch("INSERT INTO secrets VALUES ('large', 0, zeroblob(1000000), 0)")
+        transaction.fetch("INSERT INTO secrets VALUES ('large', 0, zeroblob(1000000), 0, 0)")
 
     outcomes = in_one_batch(writer, [partial(keep, 0), overflow, partial(keep, 1)])
     assert [getattr(outcome, "detail", "") for outcome in outcomes] == ["FullError 13"] * 3

@@ -1,0 +1,70 @@
+"""Until when things are remembered: the rules of forgetting, as the moments (microseconds) that columns hold.
+
+What is forgotten too late costs room, what is forgotten too early revives what was revoked; so every doubt is decided
+for keeping. Tokens of an app live for ``longest_ttl_ever`` at most, sessions for ``longest_session_ever``; both only
+grow, so that a moment computed earlier is never later than the right one, and is computed again before a row goes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from authsvc.model import Watermark
+from authsvc.storage.rows.moments import lifetime_microseconds, optional_microseconds
+
+LARGEST_SKEW: Final = lifetime_microseconds(timedelta(seconds=120))
+"""The largest difference of clocks that an app can allow its verifiers."""
+
+LEEWAY: Final = lifetime_microseconds(timedelta(hours=1))
+"""Everything is kept for that much longer: clocks of several machines differ, and are set back; tokens say that they
+were issued earlier than they were; a worker that is behind still mints under the revision that it has seen."""
+
+FOR_EVER: Final = 2**63 - 1
+"""Later than any moment; the largest integer of a column."""
+
+LIFE_COLUMNS: Final = "longest_ttl_ever, longest_session_ever, ever_non_expiring"
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """How long what an app gives out can live, in microseconds."""
+
+    token: int
+    session: int
+    endless_tokens: bool
+
+
+def life_from(row: tuple[Any, ...]) -> Life:
+    """The lives in the columns ``LIFE_COLUMNS`` of an app."""
+    token, session, endless = row
+    return Life(token, session, bool(endless))
+
+
+def session_due(idle_expires_at: int, absolute_expires_at: int) -> int:
+    """When to look whether a session that was not revoked can go."""
+    return min(idle_expires_at, absolute_expires_at)
+
+
+def revoked_session_due(absolute_expires_at: int, life: Life) -> int:
+    """When an ended session is forgotten: an access token that was minted at its very end is dead by then."""
+    return absolute_expires_at + life.token + LARGEST_SKEW
+
+
+def watermark_due(mark: Watermark, life: Life) -> int:
+    """When no token and no session that a watermark covers can live."""
+    tokens = [optional_microseconds(mark.tokens_revoked_at), optional_microseconds(mark.tokens_issued_before)]
+    sessions = [optional_microseconds(mark.sessions_revoked_at), optional_microseconds(mark.sessions_created_before)]
+    latest_token = max((moment for moment in tokens if moment is not None), default=None)
+    latest_session = max((moment for moment in sessions if moment is not None), default=0)
+    if latest_token is None:
+        return latest_session + life.session
+    if life.endless_tokens:
+        return FOR_EVER
+    return max(latest_token + life.token + LARGEST_SKEW, latest_session + life.session)
+
+
+def forgotten(now: int) -> int:
+    """What was due by this moment may go now."""
+    return now - LEEWAY
