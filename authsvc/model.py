@@ -30,6 +30,15 @@ def session_text(session_id: SessionId) -> str:
     return str(uuid.UUID(bytes=session_id))
 
 
+def session_id_of(text: str) -> SessionId | None:
+    """The session id whose text this is; None for any other text, other spellings of it included."""
+    try:
+        session_id = SessionId(uuid.UUID(text).bytes)
+    except ValueError:
+        return None
+    return session_id if session_text(session_id) == text else None
+
+
 class Permission(StrEnum):
     """What a service account may be allowed to do."""
 
@@ -89,9 +98,13 @@ class KeyState(StrEnum):
     REVOKED = "revoked"
 
 
+LONGEST_CLOCK_SKEW = timedelta(seconds=120)
+"""What an app may allow its verifiers at most: a token that expired longer ago is dead under every setting."""
+
+
 @dataclass(frozen=True, slots=True)
 class AppSettings:
-    """What an operator chooses for an app. ``issuer`` empty: the server's."""
+    """What an operator chooses for an app. ``issuer`` empty: the server's; ``key_rotation_age`` None: never."""
 
     issuer: str = ""
     algorithm: Algorithm = Algorithm.ES256
@@ -115,6 +128,7 @@ class AppSettings:
     anonymous_roles: tuple[str, ...] = ()
     allow_unscoped_anonymous: bool = False
     accept_unmanaged_tokens: bool = False
+    key_rotation_age: timedelta | None = None
     suspended: bool = False
 
 

@@ -22,8 +22,5 @@ Wish = str | bool | tuple[str, ...] | Span | None
 Wishes = Mapping[str, Wish]
 """Wishes by setting, every setting of the contract being there."""
 
-SERVED = tuple(field.name for field in fields(AppSettings))
-"""The settings this version acts on."""
-
-NOT_SERVED = ("key_rotation_age",)
-"""Settings of the contract that this version refuses to set, so that none is accepted and then ignored."""
+SETTINGS = tuple(field.name for field in fields(AppSettings))
+"""The settings there are."""

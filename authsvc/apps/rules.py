@@ -7,16 +7,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from authsvc.apps.requests import NOT_SERVED, SERVED, Span, Wish, Wishes
+from authsvc.apps.requests import SETTINGS, Span, Wish, Wishes
 from authsvc.errors import Faults
-from authsvc.model import APP_ALGORITHMS, Algorithm, AppSettings, Profile
+from authsvc.model import APP_ALGORITHMS, LONGEST_CLOCK_SKEW, Algorithm, AppSettings, Profile
 from authsvc.signing.jwk import KeyRefused, not_key_text
 from authsvc.verify.cid_patterns import MAX_PATTERNS, PATTERN_FORM, is_pattern
 from authsvc.verify.identifiers import ROLE_FORM, check_audience, is_role
 
 API_KEY_FORM = "1 to 64 of A-Z a-z 0-9 _ -, beginning with a letter or digit"
 ISSUER_FORM = "1 to 256 visible ASCII characters"
-NOT_IN_THIS_VERSION = "is not supported by this version; leave it out"
 
 MAX_ROLES = 20
 MAX_SECRET_BYTES = 1024
@@ -34,8 +33,10 @@ _BOUNDS: Mapping[str, tuple[timedelta, timedelta]] = {
     "session_max_ttl": (_SECOND, _LONG),
     "refresh_grace": (_NOTHING, timedelta(seconds=60)),
     "refresh_replay_ttl": (_NOTHING, timedelta(hours=24)),
-    "clock_skew": (_NOTHING, timedelta(seconds=120)),
+    "clock_skew": (_NOTHING, LONGEST_CLOCK_SKEW),
     "issued_at_backdate": (_NOTHING, timedelta(seconds=300)),
+    # Keys that were rotated out are kept while their tokens can live: a shorter age would heap them up.
+    "key_rotation_age": (timedelta(hours=1), _LONG),
 }
 _LONGEST = frozenset({"max_ttl", "session_max_ttl"})
 _CHOICES: Mapping[str, Mapping[str, Algorithm | Profile]] = {
@@ -80,7 +81,7 @@ def check_mask(mask: tuple[str, ...], faults: Faults) -> None:
     if not mask:
         faults.add("update_mask", "must name the settings to change")
     for index, path in enumerate(mask):
-        if path not in SERVED and path not in NOT_SERVED:
+        if path not in SETTINGS:
             faults.add(f"update_mask.paths[{index}]", "is not the name of a setting")
 
 
@@ -88,13 +89,7 @@ def settings_with(
     current: AppSettings, wishes: Wishes, names: Iterable[str], *, server_issuer: str, faults: Faults
 ) -> AppSettings:
     """``current`` with the named settings as wished; every fault is noted under ``settings.<name>``."""
-    changed: dict[str, object] = {}
-    for name in names:
-        if name in NOT_SERVED:
-            if wishes[name]:
-                faults.add(f"settings.{name}", NOT_IN_THIS_VERSION)
-        else:
-            changed[name] = _value(name, wishes[name], server_issuer, faults)
+    changed = {name: _value(name, wishes[name], server_issuer, faults) for name in names}
     # The names are those of the fields and the values of their types; only mypy cannot see it.
     settings: AppSettings = replace(current, **changed)  # type: ignore[arg-type]
     _check_together(settings, faults)

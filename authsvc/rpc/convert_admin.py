@@ -9,7 +9,7 @@ from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
 from authsvc.accounts.requests import AccountProfile
 from authsvc.apps.admin import AppDescription
-from authsvc.apps.requests import NOT_SERVED, SERVED, Span, Wish, Wishes
+from authsvc.apps.requests import SETTINGS, Span, Wish, Wishes
 from authsvc.logs import ScopeState
 from authsvc.model import APP_ALGORITHMS, Algorithm, AppSettings, Profile, ServiceAccount
 from authsvc.operations import logging
@@ -46,7 +46,7 @@ def version_of(etag: str) -> int | None:
 
 def wishes_of(message: pb.AppSettings) -> Wishes:
     """Decode every setting of the contract."""
-    return {name: _wish(message, name) for name in (*SERVED, *NOT_SERVED)}
+    return {name: _wish(message, name) for name in SETTINGS}
 
 
 def app_message(description: AppDescription) -> pb.App:
@@ -135,9 +135,11 @@ def _enum_wish(enum: EnumDescriptor | None, number: int) -> Wish:
 
 def _settings(settings: AppSettings) -> pb.AppSettings:
     message = pb.AppSettings()
-    for name in SERVED:
+    for name in SETTINGS:
         value = getattr(settings, name)
         match value:
+            case None:
+                pass
             case timedelta():
                 getattr(message, name).FromTimedelta(value)
             case tuple():

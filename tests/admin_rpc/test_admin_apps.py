@@ -47,11 +47,11 @@ CHOSEN: dict[str, Any] = {
     "anonymous_role": "looker",
     "anonymous_roles": ["host", "speaker"],
     "allow_unscoped_anonymous": True,
+    "key_rotation_age": timedelta(days=30),
     "suspended": True,
 }
 LATER = [
     {"accept_unmanaged_tokens": True},  # of an app without an imported secret
-    {"key_rotation_age": timedelta(days=30)},
     {"key_rotation_age": timedelta(0)},
     {"profile": 99},
     {"algorithm": 99},

@@ -27,6 +27,7 @@ BOUNDS: dict[str, tuple[timedelta, timedelta, dict[str, Wish]]] = {
     "refresh_replay_ttl": (NOTHING, timedelta(hours=24), {}),
     "clock_skew": (NOTHING, timedelta(seconds=120), {}),
     "issued_at_backdate": (NOTHING, timedelta(seconds=300), {}),
+    "key_rotation_age": (timedelta(hours=1), DECADE, {}),
 }
 DURATIONS = pytest.mark.parametrize(("name", "bounds"), BOUNDS.items(), ids=BOUNDS.keys())
 Bounds = tuple[timedelta, timedelta, dict[str, Wish]]

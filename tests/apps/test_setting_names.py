@@ -1,4 +1,4 @@
-"""Which settings there are: their defaults, the paths of a mask, and those that this version refuses by name."""
+"""Which settings there are: their defaults, and the paths of a mask."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from authsvc.apps.admin import AppsAdmin
-from authsvc.apps.requests import NOT_SERVED, SERVED, Span, Wish
+from authsvc.apps.requests import SETTINGS, Span, Wish
 from authsvc.errors import Conflict
 from authsvc.model import Algorithm, App, AppSettings, Principal, Profile
 from authsvc.v1 import admin_pb2
@@ -38,6 +38,7 @@ DEFAULTS = AppSettings(
     anonymous_role="viewer",
     anonymous_roles=(),
     allow_unscoped_anonymous=False,
+    key_rotation_age=None,
     suspended=False,
 )
 OTHERS: dict[str, Wish] = {
@@ -60,14 +61,11 @@ OTHERS: dict[str, Wish] = {
     "allow_development_tokens": True,
     "public_guests": True,
     "public_anonymous_cids": ("livestream:*",),
+    "key_rotation_age": Span(86_400),
     "suspended": True,
 }
 # Those that only some apps can have: tried by tests of their own.
 WITH_CONDITIONS = {"algorithm", "profile", "accept_unmanaged_tokens"}
-REFUSED: list[tuple[str, Wish]] = [
-    ("key_rotation_age", Span(86_400)),
-    ("key_rotation_age", Span(0)),
-]
 
 
 def _update(apps: AppsAdmin, root: Principal, mask: Iterable[str], **named: Wish) -> App:
@@ -83,14 +81,13 @@ def test_a_setting_named_without_a_value_returns_to_its_default(apps: AppsAdmin,
     """A mask that names settings without values puts them all back."""
     changed = apps.create(root, "acme", wishes(**OTHERS)).settings
     assert [name for name in OTHERS if getattr(changed, name) == getattr(DEFAULTS, name)] == []
-    assert _update(apps, root, SERVED).settings == DEFAULTS
+    assert _update(apps, root, SETTINGS).settings == DEFAULTS
 
 
-def test_every_setting_of_the_contract_is_served_or_refused() -> None:
+def test_every_setting_of_the_contract_is_served() -> None:
     """No setting of the contract is accepted and then ignored."""
-    assert sorted((*SERVED, *NOT_SERVED)) == sorted(admin_pb2.AppSettings.DESCRIPTOR.fields_by_name)
-    assert set(OTHERS) | WITH_CONDITIONS == set(SERVED)
-    assert {name for name, _ in REFUSED} == set(NOT_SERVED)
+    assert sorted(SETTINGS) == sorted(admin_pb2.AppSettings.DESCRIPTOR.fields_by_name)
+    assert set(OTHERS) | WITH_CONDITIONS == set(SETTINGS)
 
 
 @pytest.mark.parametrize("name", sorted(OTHERS))
@@ -127,25 +124,6 @@ def test_a_mask_names_settings(
     before = rows.everything()
     assert faults_of(partial(_update, apps, root, mask, **OTHERS)) == fields
     assert rows.everything() == before
-
-
-@pytest.mark.parametrize(("name", "wish"), REFUSED)
-def test_a_setting_of_a_later_version_is_refused_by_name(
-    apps: AppsAdmin, root: Principal, rows: Rows, name: str, wish: Wish
-) -> None:
-    """What this version does not act on is refused, at creation and at update, never accepted and ignored."""
-    apps.create(root, "acme", wishes())
-    before = rows.everything()
-    assert faults_of(partial(apps.create, root, "new", wishes(**{name: wish}))) == [f"settings.{name}"]
-    assert faults_of(partial(_update, apps, root, [name], **{name: wish})) == [f"settings.{name}"]
-    assert rows.everything() == before
-
-
-@pytest.mark.parametrize("name", NOT_SERVED)
-def test_to_leave_such_a_setting_off_is_no_fault(apps: AppsAdmin, root: Principal, name: str) -> None:
-    """A caller that names it and leaves it off asks for what is the case anyway."""
-    apps.create(root, "acme", wishes())
-    assert _update(apps, root, [name], **{name: None}).settings == DEFAULTS
 
 
 def test_an_old_etag_is_a_conflict(apps: AppsAdmin, root: Principal, rows: Rows) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from authsvc.apps.requests import NOT_SERVED, SERVED, Span, Wish, Wishes
+from authsvc.apps.requests import SETTINGS, Span, Wish, Wishes
 from authsvc.errors import InvalidRequest
 
 SECOND = timedelta(seconds=1)
@@ -15,7 +15,7 @@ SECOND = timedelta(seconds=1)
 
 def wishes(**named: Wish) -> Wishes:
     """Wishes for those settings, and none for all others."""
-    return {**dict.fromkeys((*SERVED, *NOT_SERVED)), **named}
+    return {**dict.fromkeys(SETTINGS), **named}
 
 
 def a_span(length: timedelta) -> Span:

@@ -146,9 +146,9 @@ def test_one_app_s_secret_is_not_another_s(service: Service, app: str) -> None:
 
 
 def wishes(**chosen: Any) -> dict[str, Any]:
-    from authsvc.apps.requests import NOT_SERVED, SERVED
+    from authsvc.apps.requests import SETTINGS
 
-    return {**dict.fromkeys((*SERVED, *NOT_SERVED)), **chosen}
+    return {**dict.fromkeys(SETTINGS), **chosen}
 
 
 @pytest.mark.parametrize(
