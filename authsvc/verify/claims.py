@@ -6,11 +6,22 @@ imported secret mints without us.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from authsvc.model import ApiKey, Kind, Profile, Revision, SessionId, TokenId, TokenScope, TokenStatus, User, UserId
+from authsvc.model import (
+    ApiKey,
+    Kind,
+    Profile,
+    Revision,
+    SessionId,
+    TokenId,
+    TokenScope,
+    TokenStatus,
+    User,
+    UserId,
+    session_id_of,
+)
 from authsvc.signing import base64url
 from authsvc.signing.rejected import Rejected
 from authsvc.signing.strict_json import JsonObject, read_object
@@ -62,6 +73,15 @@ def kind_of(user_id: str) -> Kind:
 def token_id_of(revision: Revision, random_bytes: bytes) -> TokenId:
     """The ``jti``: the revision its issuer had seen, then 12 random bytes; revocation orders by it, not by a clock."""
     return TokenId(base64url.encode(revision.to_bytes(8, "big") + random_bytes))
+
+
+def is_token_id(text: str) -> bool:
+    """Whether ``text`` can be the ``jti`` of a token of ours."""
+    try:
+        _revision(text)
+    except _Invalid:
+        return False
+    return True
 
 
 def subject_of(user_id: str, profile: Profile) -> str:
@@ -232,14 +252,10 @@ def _revision(token_id: str) -> Revision:
 def _session_id(members: JsonObject) -> SessionId | None:
     if "sid" not in members:
         return None
-    text = _text(members, "sid")
-    try:
-        session_id = uuid.UUID(text)
-    except ValueError:
-        raise _Invalid("sid") from None
-    if str(session_id) != text:
+    session_id = session_id_of(_text(members, "sid"))
+    if session_id is None:
         raise _Invalid("sid")
-    return SessionId(session_id.bytes)
+    return session_id
 
 
 def _audience(members: JsonObject) -> tuple[str, ...]:

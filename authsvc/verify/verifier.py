@@ -65,6 +65,16 @@ class Verifier:
             return Verdict(rejected.status, token, rejected.detail)
         return Verdict(TokenStatus.ACTIVE, token)
 
+    def identify(self, text: str, *, api_key: ApiKey) -> VerifiedToken:
+        """The token behind a text, its key, signature and issuer accepted; whether it is alive is not asked.
+
+        The app must be in the view, and may be suspended. Raises ``Rejected``.
+        """
+        trust = self._view.app(api_key)
+        if trust is None:
+            raise Rejected(TokenStatus.APP_SUSPENDED)
+        return self._accepted(text, trust, self._clock())
+
     def _accepted(self, text: str, trust: AppTrust, now: datetime) -> VerifiedToken:
         """The token, its signature verified now or remembered; what can change is looked at each time."""
         if len(text) > MAX_PARSED_BYTES:
