@@ -6,14 +6,17 @@ import pytest
 
 from tests.storage.contract.accounts import Accounts
 from tests.storage.contract.apps import Apps
+from tests.storage.contract.clearing import Clearing
 from tests.storage.contract.deadlines import Deadlines
 from tests.storage.contract.feed import Feed
 from tests.storage.contract.following import Following
+from tests.storage.contract.keys import Keys
 from tests.storage.contract.lifetime import Lifetime
 from tests.storage.contract.revoking import Revoking
 from tests.storage.contract.secrets import Secrets
 from tests.storage.contract.sessions import Sessions
 from tests.storage.contract.texts import Texts
+from tests.storage.contract.tokens import Tokens
 from tests.storage.contract.turning import Turning
 from tests.storage.contract.watermarks import Watermarks
 from tests.storage.places import SqlitePlace
@@ -59,3 +62,12 @@ class TestLifetime(Lifetime): ...
 
 
 class TestDeadlines(Deadlines): ...
+
+
+class TestClearing(Clearing): ...
+
+
+class TestKeys(Keys): ...
+
+
+class TestTokens(Tokens): ...

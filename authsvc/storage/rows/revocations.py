@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 from authsvc.clock import from_microseconds
@@ -54,3 +55,8 @@ def session_from(row: tuple[Any, ...]) -> SessionRevoked:
     """The ended session in the columns ``SESSION_COLUMNS``."""
     api_key, session_id, until, revision = row
     return SessionRevoked(ApiKey(api_key), SessionId(session_id), from_microseconds(until), Revision(revision))
+
+
+def outlasts(revoked: TokenRevoked, until: datetime | None) -> bool:
+    """Whether an ended token is remembered for as long as that (None: for ever) already."""
+    return revoked.until is None or (until is not None and revoked.until >= until)

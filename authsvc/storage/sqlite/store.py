@@ -18,13 +18,14 @@ from authsvc.model import (
     ServiceAccount,
     Session,
     SessionId,
+    TokenId,
     UserId,
 )
 from authsvc.storage.base import FeedPage, Listener, SealedSecret, SessionState, TrustState
 from authsvc.storage.batches import BatchObserver
 from authsvc.storage.rows import sessions as session_rows
 from authsvc.storage.rows.moments import lifetime_microseconds
-from authsvc.storage.sqlite import accounts, apps, following, keys, secrets, sessions, trust, watermarks
+from authsvc.storage.sqlite import accounts, apps, following, keys, secrets, sessions, tokens, trust, watermarks
 from authsvc.storage.sqlite import levels as log_levels
 from authsvc.storage.sqlite.connection import Database, fetch
 from authsvc.storage.sqlite.hints import Hints
@@ -203,6 +204,33 @@ class SqliteStore:
         return self._writer.run(
             lambda transaction: watermarks.raise_watermark(transaction, api_key, user_id, audit, issued_before),
             deadline=deadline,
+        )
+
+    def revoke_token(
+        self,
+        api_key: ApiKey,
+        token_id: TokenId,
+        until: datetime | None,
+        audit: AuditEvent,
+        *,
+        deadline: Deadline | None = None,
+    ) -> Revision:
+        return self._writer.run(
+            lambda transaction: tokens.revoke_token(transaction, api_key, token_id, until, audit), deadline=deadline
+        )
+
+    def clear_token(
+        self, api_key: ApiKey, token_id: TokenId, audit: AuditEvent, *, deadline: Deadline | None = None
+    ) -> bool:
+        return self._writer.run(
+            lambda transaction: tokens.clear_token(transaction, api_key, token_id, audit), deadline=deadline
+        )
+
+    def clear_watermark(
+        self, api_key: ApiKey, user_id: UserId | None, audit: AuditEvent, *, deadline: Deadline | None = None
+    ) -> bool:
+        return self._writer.run(
+            lambda transaction: watermarks.clear_watermark(transaction, api_key, user_id, audit), deadline=deadline
         )
 
     def counts(self) -> Mapping[str, int]:

@@ -19,7 +19,8 @@ from authsvc.storage.sqlite.keys import read_keys
 from authsvc.storage.sqlite.levels import read_levels
 from authsvc.storage.sqlite.secrets import read_all_secrets
 from authsvc.storage.sqlite.sessions import read_revoked
-from authsvc.storage.sqlite.watermarks import read_revoked_tokens, read_watermarks
+from authsvc.storage.sqlite.tokens import read_revoked_tokens
+from authsvc.storage.sqlite.watermarks import read_watermarks
 
 
 def read_trust_state(connection: apsw.Connection, now: datetime) -> TrustState:

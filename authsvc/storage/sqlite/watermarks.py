@@ -1,4 +1,4 @@
-"""Watermarks and single tokens: what is revoked without touching what it covers."""
+"""The statements of watermarks: what is revoked without touching what it covers."""
 
 # ruff: noqa: S608 - statements are put together from constants; values are always bound
 
@@ -9,9 +9,9 @@ from datetime import datetime
 import apsw
 
 from authsvc.clock import to_microseconds
-from authsvc.model import ApiKey, AuditEvent, Revision, TokenRevoked, UserId, Watermark
+from authsvc.model import ApiKey, AuditEvent, Revision, UserId, Watermark
 from authsvc.storage.rows.retention import watermark_due
-from authsvc.storage.rows.revocations import TOKEN_COLUMNS, WATERMARK_COLUMNS, token_from, user_column, watermark_from
+from authsvc.storage.rows.revocations import WATERMARK_COLUMNS, user_column, watermark_from
 from authsvc.storage.sqlite.apps import life_of
 from authsvc.storage.sqlite.connection import Row, fetch
 from authsvc.storage.sqlite.transaction import Transaction
@@ -37,6 +37,15 @@ ON CONFLICT (api_key, user_id) DO UPDATE SET
     revision = excluded.revision
 RETURNING {WATERMARK_COLUMNS}"""
 
+_COVERS_TOKENS = """
+SELECT 1 FROM watermarks WHERE api_key = ? AND user_id = ?
+    AND (tokens_revision > 0 OR tokens_revoked_at IS NOT NULL OR tokens_issued_before IS NOT NULL)"""
+
+_CLEAR = f"""
+UPDATE watermarks
+SET tokens_revision = 0, tokens_revoked_at = NULL, tokens_issued_before = NULL, revision = ?
+WHERE api_key = ? AND user_id = ? RETURNING {WATERMARK_COLUMNS}"""
+
 _PUT_OFF = "UPDATE watermarks SET due_at = ? WHERE api_key = ? AND user_id = ?"
 
 
@@ -58,18 +67,24 @@ def raise_watermark(
     return revision
 
 
+def clear_watermark(transaction: Transaction, api_key: ApiKey, user_id: UserId | None, audit: AuditEvent) -> bool:
+    """See ``Store.clear_watermark``."""
+    key = (api_key, user_column(user_id))
+    if transaction.fetch_one(_COVERS_TOKENS, key) is None:
+        return False
+    life = life_of(transaction.connection, api_key)
+    revision = transaction.next_revision()
+    (row,) = transaction.fetch(_CLEAR, (revision, *key))
+    mark = watermark_from(row)
+    transaction.fetch(_PUT_OFF, (watermark_due(mark, life), *key))
+    transaction.publish(revision, (mark,), audit)
+    return True
+
+
 def read_watermarks(connection: apsw.Connection) -> tuple[Watermark, ...]:
     """All watermarks, by app and user; an app's own comes before its users'."""
     rows = fetch(connection, f"SELECT {WATERMARK_COLUMNS} FROM watermarks ORDER BY api_key, user_id")
     return tuple(watermark_from(row) for row in rows)
-
-
-def read_revoked_tokens(connection: apsw.Connection, now: int) -> tuple[TokenRevoked, ...]:
-    """The single tokens that were ended and would still live, by app and token id."""
-    statement = (
-        f"SELECT {TOKEN_COLUMNS} FROM revoked_tokens WHERE until IS NULL OR until > ? ORDER BY api_key, token_id"
-    )
-    return tuple(token_from(row) for row in fetch(connection, statement, (now,)))
 
 
 def _parts(transaction: Transaction, revision: Revision, issued_before: datetime | None) -> Row:

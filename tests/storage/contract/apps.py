@@ -40,6 +40,7 @@ UNUSUAL = AppSettings(
     public_guests=True,
     public_anonymous_cids=("livestream:*",),
     suspended=True,
+    key_rotation_age=timedelta(days=30, microseconds=1),
 )
 
 ODD = ["a'b", 'a"b', "a b ", " a b", "a%_b", "\u00e9", "e\u0301", "\U0001f511", "a\nb", "--", "NULL", "0", "-1"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from authsvc.model import AccountId, ApiKey, KeyId, KeyState, LogLevel, SealedSecret, User, UserId
+from authsvc.model import AccountId, ApiKey, KeyId, KeyState, LogLevel, SealedSecret, TokenId, User, UserId
 from authsvc.storage.base import Store
 from tests.storage.places import START
 from tests.storage.records import (
@@ -45,6 +45,10 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "caller": lambda store: store.open_session(a_session(caller=AccountId(NUL))),
     "watermark's user": lambda store: store.raise_watermark(APP, UserId(NUL), an_audit()),
     "watermark's app": lambda store: store.raise_watermark(ApiKey(NUL), SARA, an_audit()),
+    "single token": lambda store: store.revoke_token(APP, TokenId(NUL), None, an_audit()),
+    "single token's app": lambda store: store.revoke_token(ApiKey(NUL), TokenId("jti"), None, an_audit()),
+    "token that is cleared": lambda store: store.clear_token(APP, TokenId(NUL), an_audit()),
+    "user who is cleared": lambda store: store.clear_watermark(APP, UserId(NUL), an_audit()),
     "edited key's id": lambda store: store.edit_keys(
         APP, lambda keys: (*keys, a_key(key_id=KeyId(NUL), state=KeyState.PENDING)), an_audit()
     ),

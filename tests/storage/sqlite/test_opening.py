@@ -68,12 +68,12 @@ def test_a_refused_switch_of_the_journal_is_tried_again(place: SqlitePlace, cloc
 
 def test_one_holds_the_store_for_itself(place: SqlitePlace, clock: SettableClock) -> None:
     """While an exclusive opener lives another is refused, with a sentence that names the file; later it is let in."""
-    first = open_store(place.url, clock=clock)
+    first = open_store(place.url, clock=clock, exclusive=True)
     with pytest.raises(StoreInUse, match=f"{place.path} is in use"):
-        open_store(place.url, clock=clock)
+        open_store(place.url, clock=clock, exclusive=True)
     keep_app(first)
     first.close()
-    second = open_store(place.url, clock=clock)
+    second = open_store(place.url, clock=clock, exclusive=True)
     assert len(second.trust_state().apps) == 1
     second.close()
 
@@ -101,7 +101,7 @@ def test_a_refused_opening_gives_the_lock_back(place: SqlitePlace, clock: Settab
     place.path.write_text("not a database" * 1000)
     for _ in range(2):
         with pytest.raises(Exception, match="not a database"):
-            open_store(place.url, clock=clock)
+            open_store(place.url, clock=clock, exclusive=True)
 
 
 def test_an_empty_file_becomes_the_schema(database: Database) -> None:
