@@ -40,7 +40,7 @@ def states(keys: Keys) -> dict[str, KeyState]:
 
 @pytest.mark.parametrize("algorithm", APP_ALGORITHMS)
 def test_a_key_signs_after_its_lead_time(algorithm: Algorithm) -> None:
-    """A published key signs when its lead time is over, to the microsecond: ten minutes, for HMAC the bound of the feed."""
+    """A published key signs when its lead time is over, to the microsecond: ten minutes, or for HMAC the feed bound."""
     lead = FEED_BOUND if algorithm is Algorithm.HS256 else timedelta(minutes=10)
     keys = (a_key(algorithm=algorithm), a_pending_key(algorithm=algorithm))
     app = an_app(algorithm=algorithm)
