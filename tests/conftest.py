@@ -17,7 +17,6 @@ import grpc
 import pytest
 
 from authsvc.accounts.requests import AccountProfile
-from authsvc.app.bootstrapping import EVERY_PERMISSION
 from authsvc.app.composition import Domain, build_server, open_domain
 from authsvc.clock import system_randomness
 from authsvc.config import Settings
@@ -142,13 +141,7 @@ def start_server(state_dir: Path, clock: HandClock, alarms: HandAlarms) -> Itera
             )
             target = f"127.0.0.1:{rpc.listen('127.0.0.1:0')}"
             rpc.health.set_serving(True)
-            profile = AccountProfile("all", EVERY_PERMISSION, all_apps=True)
-            account = next((one for one in domain.view.accounts() if one.name == "all"), None)
-            made = (
-                domain.accounts.create_as("test", profile)
-                if account is None
-                else domain.accounts.replace_credentials(account.id, "test")
-            )
+            made = domain.accounts.recover("all", "test")
             if domain.view.app(ApiKey("dev")) is None:
                 settings_of_dev = AppSettings(guests_enabled=True, anonymous_enabled=True)
                 domain.apps.create_as("test", ApiKey("dev"), settings_of_dev)

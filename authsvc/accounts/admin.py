@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from authsvc.accounts.credentials import NewCredential, new_account_id, new_credential
 from authsvc.accounts.requests import AccountProfile
 from authsvc.accounts.rules import (
+    EVERY_PERMISSION,
     check_all_apps,
     check_apps_exist,
     check_grant,
@@ -34,6 +35,14 @@ from authsvc.storage.base import Store
 from authsvc.trust.view import TrustView
 
 MAX_CREDENTIALS = 2
+
+
+class _Already(Exception):
+    """The account is what it shall become: nothing is written."""
+
+    def __init__(self, account: ServiceAccount) -> None:
+        super().__init__(account.id)
+        self.account = account
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +133,20 @@ class AccountsAdmin:
         deadline: Deadline | None = None,
     ) -> ServiceAccount:
         """Disable or enable an account; doing it twice is harmless."""
-        current = self.get(principal, account_id)
-        if not disabled:
-            check_grant(principal, current.permissions)
-        if current.disabled is disabled:
-            _check_etag(current, etag_version)
-            return current
+        self.get(principal, account_id)
+
+        def edit(account: ServiceAccount) -> ServiceAccount:
+            if not disabled:
+                check_grant(principal, account.permissions)
+            if account.disabled is disabled:  # looked at in the store: of calls made at once, one is audited
+                raise _Already(account)
+            return replace(account, disabled=disabled)
+
         action = "account.disabled" if disabled else "account.enabled"
-        return self._edit(
-            principal, account_id, action, lambda account: replace(account, disabled=disabled), etag_version, deadline
-        )
+        try:
+            return self._edit(principal, account_id, action, edit, etag_version, deadline)
+        except _Already as already:
+            return already.account
 
     def rotate(self, principal: Principal, account_id: str, *, deadline: Deadline | None = None) -> WithCredential:
         """Give the account a second credential; the first stays valid until it is revoked.
@@ -170,15 +183,25 @@ class AccountsAdmin:
 
         return self._edit(principal, account_id, "credential.revoked", edit, None, deadline)
 
-    def replace_credentials(self, account_id: AccountId, by: str) -> WithCredential:
-        """Give the account one new credential and end all earlier ones: for a credential that was lost."""
-        made = new_credential(account_id, self._randomness)
-        account = self._store.edit_account(
-            account_id,
-            lambda account: replace(account, credentials=(self._stored(made),)),
-            self._event("credential.replaced", by, account_id),
-        )
-        return WithCredential(account, made)
+    def recover(self, name: str, by: str) -> WithCredential:
+        """Let the account with that name do everything, by one new credential; all earlier ones end.
+
+        For whoever holds the store and is locked out: it is enabled where it was disabled, and made where it is not
+        there. Raises ``InvalidRequest`` for what cannot be a name.
+        """
+        profile = AccountProfile(name, EVERY_PERMISSION, all_apps=True)
+        _check(profile)
+        known = next((account for account in self._view.accounts() if account.name == name), None)
+        if known is None:
+            return self.create_as(by, profile)
+        made = new_credential(known.id, self._randomness)
+
+        def edit(account: ServiceAccount) -> ServiceAccount:
+            kept = replace(account, disabled=False, credentials=(self._stored(made),))
+            return _with_profile(kept, replace(profile, audiences=account.audiences))
+
+        event = self._event("account.recovered", by, known.id)
+        return WithCredential(self._store.edit_account(known.id, edit, event), made)
 
     def create_as(
         self, by: str, profile: AccountProfile, *, only_if_none: bool = False, deadline: Deadline | None = None

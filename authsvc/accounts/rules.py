@@ -12,6 +12,7 @@ from authsvc.trust.access import APP_NOT_FOUND_CODE
 from authsvc.trust.view import TrustView
 from authsvc.verify.identifiers import check_audience
 
+EVERY_PERMISSION = tuple(permission.value for permission in Permission)
 NAME_FORM = "1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)

@@ -36,3 +36,14 @@ def bootstrap(*, name: str, credential_file: Path) -> str:
     from authsvc.app.bootstrapping import make_first_account
 
     return make_first_account(name, credential_file)
+
+
+def recover(*, name: str, credential_file: Path) -> str:
+    """Let the account with that name do everything again, its one credential in a new file of mode 0600; returns its
+    id.
+
+    On the store, for whoever is locked out. Raises ``Refused``.
+    """
+    from authsvc.app.bootstrapping import recover_account
+
+    return recover_account(name, credential_file)

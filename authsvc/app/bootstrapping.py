@@ -1,34 +1,46 @@
-"""The first service account, made by whoever holds the store: everything else can be done over gRPC."""
+"""Service accounts for whoever holds the store: the first of all, and a way back in. The rest can be done over gRPC."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+from authsvc.accounts.admin import AccountsAdmin, WithCredential
 from authsvc.accounts.requests import AccountProfile
+from authsvc.accounts.rules import EVERY_PERMISSION
 from authsvc.app import Refused
-from authsvc.app.composition import Domain, open_domain
+from authsvc.app.composition import open_domain
 from authsvc.app.private_files import create_private
 from authsvc.app.refusals import kek_of, refusing, settings_of_process
 from authsvc.errors import AlreadyExists, AuthError, InvalidRequest
-from authsvc.model import Permission
 
-EVERY_PERMISSION = tuple(permission.value for permission in Permission)
+Make = Callable[[AccountsAdmin], WithCredential]
 
 
 def make_first_account(name: str, credential_file: Path) -> str:
-    """Make it with every permission on all apps; raises ``Refused``."""
+    """Make it with every permission on all apps, while there is none; returns its id. Raises ``Refused``."""
+    profile = AccountProfile(name, EVERY_PERMISSION, all_apps=True)
+    return _on_the_store(lambda accounts: accounts.bootstrap(profile), credential_file)
+
+
+def recover_account(name: str, credential_file: Path) -> str:
+    """Let the account with that name do everything, by one new credential; returns its id. Raises ``Refused``."""
+    return _on_the_store(lambda accounts: accounts.recover(name, "recover"), credential_file)
+
+
+def _on_the_store(make: Make, credential_file: Path) -> str:
     settings = settings_of_process()
     if credential_file.exists():
         raise Refused(f"{credential_file} is there already: name a new file")
     with refusing(), open_domain(settings, kek_of(settings)) as domain:
-        return _make(domain, name, credential_file)
+        return _make(domain.accounts, make, credential_file)
 
 
-def _make(domain: Domain, name: str, credential_file: Path) -> str:
-    # The file is made first: an account whose credential nobody has could not be made again.
+def _make(accounts: AccountsAdmin, make: Make, credential_file: Path) -> str:
+    # The file is made first: a credential that cannot be written anywhere helps nobody.
     create_private(credential_file, b"")
     try:
-        made = domain.accounts.bootstrap(AccountProfile(name, EVERY_PERMISSION, all_apps=True))
+        made = make(accounts)
     except AuthError as fault:
         credential_file.unlink()
         raise _refused(fault) from None
@@ -41,7 +53,8 @@ def _refused(fault: AuthError) -> Exception:
     match fault:
         case AlreadyExists():
             return Refused(
-                "there are service accounts already: let one of them make the next (authsvc accounts create)"
+                "there are service accounts already: let one of them make the next (authsvc accounts create), "
+                "or, where none can be used any more, authsvc accounts recover"
             )
         case InvalidRequest():
             return Refused("; ".join(f"{each.field} {each.description}" for each in fault.violations))

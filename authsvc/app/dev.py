@@ -7,8 +7,6 @@ import shlex
 from pathlib import Path
 
 from authsvc.accounts.authenticate import Authenticator
-from authsvc.accounts.requests import AccountProfile
-from authsvc.app.bootstrapping import EVERY_PERMISSION
 from authsvc.app.composition import Domain
 from authsvc.app.private_files import create_private, replace_private
 from authsvc.clock import Randomness
@@ -38,7 +36,8 @@ def make_dev_things(domain: Domain, settings: Settings, target: str) -> Path:
     if domain.view.app(API_KEY) is None:
         domain.apps.create_as("dev", API_KEY, DEV_SETTINGS)
     path = settings.state_dir / "dev.json"
-    credential = _working_credential(path, domain) or _new_credential(domain)
+    # Where it was disabled, or may not do everything any more, it is as it was made: for that, people start with --dev.
+    credential = _working_credential(path, domain) or domain.accounts.recover(ACCOUNT_NAME, "dev").credential.text
     content = {"target": target, "api_key": API_KEY, "credential": credential}
     replace_private(path, json.dumps(content, indent=2).encode() + b"\n")
     return path
@@ -73,12 +72,3 @@ def _working_credential(path: Path, domain: Domain) -> str | None:
     except (OSError, ValueError, TypeError, KeyError, CallerUnauthenticated):
         return None
     return str(credential)
-
-
-def _new_credential(domain: Domain) -> str:
-    known = next((account for account in domain.view.accounts() if account.name == ACCOUNT_NAME), None)
-    if known is not None:
-        return domain.accounts.replace_credentials(known.id, "dev").credential.text
-    return domain.accounts.create_as(
-        "dev", AccountProfile(ACCOUNT_NAME, EVERY_PERMISSION, all_apps=True)
-    ).credential.text

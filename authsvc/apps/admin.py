@@ -29,8 +29,6 @@ from authsvc.trust.access import app_for
 from authsvc.trust.feed import signing_key_place
 from authsvc.trust.view import AppTrust, TrustView
 
-SettingsEdit = Callable[[AppSettings], AppSettings]
-
 _PAST_ISSUERS = 2
 _KEY_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
@@ -42,6 +40,14 @@ class AppDescription:
     app: App
     imported_secret: bool
     weak_secret: bool
+
+
+class _Already(Exception):
+    """The app is what it shall become: nothing is written."""
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app.api_key)
+        self.app = app
 
 
 class AppsAdmin:
@@ -132,14 +138,14 @@ class AppsAdmin:
         check_mask(mask, faults)
         faults.refuse_any()
 
-        def edit(settings: AppSettings) -> AppSettings:
+        def edit(app: App) -> App:
             found = Faults()
-            changed = settings_with(settings, wishes, mask, server_issuer=self._issuer, faults=found)
-            if changed.algorithm is not settings.algorithm:
+            changed = settings_with(app.settings, wishes, mask, server_issuer=self._issuer, faults=found)
+            if changed.algorithm is not app.settings.algorithm:
                 found.add("settings.algorithm", "cannot be changed after creation by this version")
             check_unmanaged(changed, imported=trust.ring.imported_key_id() is not None, faults=found)
             found.refuse_any()
-            return changed
+            return with_settings(app, changed, self._clock())
 
         return self._edit(principal, trust.app.api_key, "app.updated", edit, etag_version, deadline)
 
@@ -153,18 +159,18 @@ class AppsAdmin:
         deadline: Deadline | None = None,
     ) -> App:
         """Suspend or resume the app at once; doing it twice is harmless."""
-        app = self._named(principal, api_key).app
-        if app.settings.suspended is suspended:
-            _check_etag(app, etag_version)
-            return app
-        return self._edit(
-            principal,
-            app.api_key,
-            "app.suspended" if suspended else "app.resumed",
-            lambda settings: replace(settings, suspended=suspended),
-            etag_version,
-            deadline,
-        )
+        name = self._named(principal, api_key).app.api_key
+
+        def edit(app: App) -> App:
+            if app.settings.suspended is suspended:  # looked at in the store: of calls made at once, one is audited
+                raise _Already(app)
+            return replace(app, settings=replace(app.settings, suspended=suspended))
+
+        action = "app.suspended" if suspended else "app.resumed"
+        try:
+            return self._edit(principal, name, action, edit, etag_version, deadline)
+        except _Already as already:
+            return already.app
 
     def _named(self, principal: Principal, api_key: str) -> AppTrust:
         """The app of that name; an empty one is a fault: no app is changed because its name was left out."""
@@ -177,13 +183,13 @@ class AppsAdmin:
         principal: Principal,
         api_key: ApiKey,
         action: str,
-        edit: SettingsEdit,
+        edit: Callable[[App], App],
         etag_version: int | None,
         deadline: Deadline | None,
     ) -> App:
         def checked(app: App) -> App:
             _check_etag(app, etag_version)
-            return with_settings(app, edit(app.settings), self._clock())
+            return edit(app)
 
         return self._store.edit_app(
             api_key, checked, self._event(action, principal.account_id, api_key), deadline=deadline

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -31,30 +32,30 @@ Audiences = Annotated[
     list[str] | None,
     typer.Option("--audience", metavar="NAME", help="A name it goes by as an audience. Several times for several."),
 ]
+Name = Annotated[str, typer.Option("--name", metavar="NAME", help="What people call the account.")]
+CredentialFileOnTheStore = Annotated[
+    Path, typer.Option("--credential-file", metavar="FILE", help="A new file for its credential, made with mode 0600.")
+]
 
 
 @accounts.command()
-def bootstrap(
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What people call the account.")],
-    credential_file: Annotated[
-        Path,
-        typer.Option("--credential-file", metavar="FILE", help="A new file for its credential, made with mode 0600."),
-    ],
-    as_json: AsJson = False,
-) -> None:
+def bootstrap(name: Name, credential_file: CredentialFileOnTheStore, as_json: AsJson = False) -> None:
     """Make the first account, with every permission on all apps. On the store, once, while there is none."""
-    from authsvc.app import Refused
     from authsvc.app import bootstrap as make_first_account
 
-    with refusals(as_json):
-        try:
-            account_id = make_first_account(name=name, credential_file=credential_file)
-        except Refused as refused:
-            raise CommandFailed("BOOTSTRAP_REFUSED", str(refused)) from None
-    if as_json:
-        print_json({"account_id": account_id, "credential_file": str(credential_file)})
-    else:
-        print_facts([("account", account_id), ("name", name), ("credential file", str(credential_file))])
+    _on_the_store(make_first_account, name, credential_file, as_json, refused_as="BOOTSTRAP_REFUSED")
+
+
+@accounts.command()
+def recover(name: Name, credential_file: CredentialFileOnTheStore, as_json: AsJson = False) -> None:
+    """Let an account do everything again, by one new credential. On the store, for whoever is locked out.
+
+    It is enabled, gets every permission on all apps, and its earlier credentials end; where no account has the name,
+    one is made. With the embedded store the server has to be stopped first.
+    """
+    from authsvc.app import recover as recover_account
+
+    _on_the_store(recover_account, name, credential_file, as_json, refused_as="RECOVERY_REFUSED")
 
 
 @accounts.command()
@@ -154,6 +155,22 @@ def revoke_credential(
     request = v1.RevokeCredentialRequest(id=account_id, credential_id=credential_id)
     with connected(as_json) as connection:
         show(connection.client.admin.revoke_credential(request), as_json)
+
+
+def _on_the_store(
+    make: Callable[..., str], name: str, credential_file: Path, as_json: bool, *, refused_as: str
+) -> None:
+    from authsvc.app import Refused
+
+    with refusals(as_json):
+        try:
+            account_id = make(name=name, credential_file=credential_file)
+        except Refused as refused:
+            raise CommandFailed(refused_as, str(refused)) from None
+    if as_json:
+        print_json({"account_id": account_id, "credential_file": str(credential_file)})
+    else:
+        print_facts([("account", account_id), ("name", name), ("credential file", str(credential_file))])
 
 
 def _check_apps(apps: list[str] | None, all_apps: bool) -> None:

@@ -34,9 +34,7 @@ CHANGES: dict[str, Change] = {
     "credential.revoked": lambda accounts, root, account: accounts.revoke_credential(
         root, account.id, account.credentials[0].id
     ),
-    "credential.replaced": lambda accounts, root, account: (
-        accounts.replace_credentials(account.id, root.account_id).account
-    ),
+    "account.recovered": lambda accounts, root, account: accounts.recover(account.name, root.account_id).account,
 }
 changes = pytest.mark.parametrize(("action", "change"), CHANGES.items(), ids=CHANGES.keys())
 

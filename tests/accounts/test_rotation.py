@@ -98,12 +98,12 @@ def test_an_account_without_credentials_can_get_one(
     assert gets_in(authenticator, accounts.rotate(root, edge.account.id).credential.text)
 
 
-def test_replacing_credentials_ends_all_earlier_ones(
+def test_recovering_ends_all_earlier_credentials(
     domain: Domain, authenticator: Authenticator, root: Principal, edge: WithCredential
 ) -> None:
     """Who holds the store can replace lost credentials: one new is good, two old are not."""
     second = domain.accounts.rotate(root, edge.account.id)
-    new = domain.accounts.replace_credentials(edge.account.id, "operator")
+    new = domain.accounts.recover(edge.account.name, "operator")
     assert gets_in(authenticator, new.credential.text)
     assert not gets_in(authenticator, edge.credential.text)
     assert not gets_in(authenticator, second.credential.text)

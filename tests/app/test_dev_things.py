@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from authsvc.app.dev import dev_kek, greeting, make_dev_things
 from authsvc.app.private_files import create_private, replace_private
 from authsvc.clock import system_randomness
 from authsvc.config import Settings
-from authsvc.model import ApiKey, Permission
+from authsvc.model import ApiKey, AuditEvent, Permission
 from tests.accounts.people import gets_in
 from tests.conftest import RunningServer
 
@@ -91,9 +92,23 @@ def test_a_credential_that_was_revoked_is_replaced(server: RunningServer, settin
     """A file that names a credential which is good no more is as good as lost."""
     first = made(server, settings)
     (account,) = [account for account in server.domain.view.accounts() if account.name == "dev"]
-    server.domain.accounts.replace_credentials(account.id, "test")
+    server.domain.accounts.recover(account.name, "test")
     assert not works(server, first)
     assert works(server, made(server, settings))
+
+
+def test_a_disabled_account_is_enabled_again(server: RunningServer, settings: Settings) -> None:
+    """Who starts with --dev can call: an account that was disabled, or lost its permissions, is as it was made."""
+    first = made(server, settings)
+    (account,) = [account for account in server.domain.view.accounts() if account.name == "dev"]
+    event = AuditEvent(server.clock(), "account.updated", "test", "", account.id, "done")
+    server.domain.store.edit_account(
+        account.id, lambda old: replace(old, disabled=True, all_apps=False, permissions=frozenset()), event
+    )
+    assert not works(server, first)
+    second = made(server, settings)
+    assert works(server, second)
+    assert made(server, settings) == second, "what works is kept"
 
 
 def test_the_file_is_private_whatever_was_there(server: RunningServer, settings: Settings) -> None:

@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from authsvc.accounts.requests import AccountProfile
-from authsvc.app.bootstrapping import EVERY_PERMISSION
+from authsvc.accounts.rules import EVERY_PERMISSION
 from authsvc.app.composition import Domain, build_server, open_domain
 from authsvc.client import AuthClient, Retries
 from authsvc.client.credential import Bearer

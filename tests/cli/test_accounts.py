@@ -164,6 +164,17 @@ def test_the_first_account_is_made_on_the_store(offline: Run, tmp_path: Path) ->
     assert (again, err.partition(":")[0], (tmp_path / "more.credential").exists()) == (1, "BOOTSTRAP_REFUSED", False)
 
 
+def test_an_account_is_recovered_on_the_store(offline: Run, tmp_path: Path) -> None:
+    """It keeps its id and gets a new credential in a new file; a refusal is told with a reason of its own."""
+    _, out, _ = bootstrap(offline, tmp_path, "ops")
+    path, key = tmp_path / "again", str(tmp_path / "kek")
+    arguments = ("accounts", "recover", "--name", "ops", "--credential-file", str(path))
+    ended = offline(*arguments, "--json", AUTHSVC_KEK_FILE=key)
+    assert ended.json == {"account_id": out.split()[1], "credential_file": str(path)}
+    assert path.read_text() != (tmp_path / "ops.credential").read_text()
+    assert offline(*arguments, AUTHSVC_KEK_FILE=key).err.startswith("RECOVERY_REFUSED: ")
+
+
 def test_bootstrap_without_a_key_says_what_is_missing(offline: Run, tmp_path: Path) -> None:
     """A refusal of the store's side is told like any other, also as JSON."""
     ended = offline("accounts", "bootstrap", "--name", "ops", "--credential-file", str(tmp_path / "c"), "--json")

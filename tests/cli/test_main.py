@@ -38,8 +38,9 @@ def test_the_exit_codes_are_documented(offline: Run) -> None:
 
 
 COMMANDS = [
-    "serve", "accounts bootstrap", "accounts create", "accounts get", "accounts list", "accounts update",
-    "accounts disable", "accounts enable", "accounts rotate", "accounts revoke-credential", "apps create", "apps get",
+    "serve", "accounts bootstrap", "accounts recover", "accounts create", "accounts get", "accounts list",
+    "accounts update", "accounts disable", "accounts enable", "accounts rotate", "accounts revoke-credential",
+    "apps create", "apps get",
     "apps list", "apps update", "apps suspend", "apps resume", "token issue", "token validate", "token refresh",
     "token inspect",
 ]  # fmt: skip

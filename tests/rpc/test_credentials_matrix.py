@@ -12,7 +12,7 @@ import grpc
 import pytest
 
 from authsvc.accounts.credentials import new_account_id, new_credential
-from authsvc.app.bootstrapping import EVERY_PERMISSION
+from authsvc.accounts.rules import EVERY_PERMISSION
 from authsvc.app.composition import build_server
 from authsvc.clock import system_randomness
 from authsvc.model import AccountId, ServiceAccount
