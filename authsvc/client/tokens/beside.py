@@ -1,0 +1,50 @@
+"""Asking a provider from an event loop: what may block runs on a thread, what has to be awaited is awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from inspect import isawaitable
+from typing import Any
+
+from authsvc.client.tokens.source import Make, Turn
+
+
+async def answer_later(turn: Turn) -> object:
+    """The token of a turn, for callers that await."""
+    answer = turn.make() if turn.awaited else await on_a_thread(turn.make)
+    if isawaitable(answer):
+        answer = await answer
+    return turn.read(answer)
+
+
+async def on_a_thread(make: Make) -> Any:
+    """What ``make`` returns, from a thread that neither the loop nor the process waits for at its end.
+
+    The loop's own executor would keep both from ending while a provider hangs.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Any] = loop.create_future()
+
+    def settle(set_outcome: Callable[[Any], None], outcome: object) -> None:
+        if not answer.done():
+            set_outcome(outcome)
+
+    def work() -> None:
+        try:
+            outcome = (answer.set_result, make())
+        except Exception as fault:  # noqa: BLE001 - carried over, and raised where it is awaited
+            outcome = (answer.set_exception, fault)
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, *outcome)
+
+    threading.Thread(target=work, name="authsvc-client-token", daemon=True).start()
+    return await answer
+
+
+def loop_alarm(span: timedelta, ring: Callable[[], None]) -> Callable[[], None]:
+    """An alarm of the running loop."""
+    return asyncio.get_running_loop().call_later(span.total_seconds(), ring).cancel

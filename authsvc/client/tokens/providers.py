@@ -1,0 +1,161 @@
+"""``TokenProvider``: where the tokens of a user come from, said once and opened by a manager."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Self, TypeAlias
+
+from authsvc.client.request_ids import new_request_id
+from authsvc.client.tokens.access_token import AccessToken, read_access_token
+from authsvc.client.tokens.issuer import Issuer, guest_message, scope_message
+from authsvc.client.tokens.sessions import OnSessionUpdated, SavedSession, SessionSource
+from authsvc.client.tokens.source import FunctionSource, Source, TokenFunction, Turn
+from authsvc.clock import Randomness
+from authsvc.logs import Logger, SecretText
+from authsvc.v1 import auth_pb2
+from authsvc.verify.development import make_development_token
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a manager has for a provider: the service, unless there is none, and where chance and log lines go."""
+
+    issuer: Issuer | None
+    randomness: Randomness
+    log: Logger
+
+    def service(self) -> Issuer:
+        """The service; raises ``ValueError`` where the manager was given none."""
+        if self.issuer is None:
+            raise ValueError("this token provider asks the service: give the manager a client and an api_key")
+        return self.issuer
+
+
+_Open: TypeAlias = Callable[[Surroundings], Source]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenProvider:
+    """Where tokens come from. Made by one of its constructors, the same one may serve several managers.
+
+    A static or development token is all there is. All other providers are asked again when a token is nearly over or
+    was refused as expired or revoked.
+    """
+
+    first: AccessToken | None = None
+    """The token to begin with."""
+    user_id: str | None = None
+    """Whose tokens these are, where the provider knows."""
+    _open: _Open | None = field(default=None, repr=False)
+
+    @classmethod
+    def static(cls, token: str) -> Self:
+        """One token, never renewed. Raises ``TokenInvalid`` for a text that is none."""
+        first = read_access_token(token)
+        return cls(first, first.user_id)
+
+    @classmethod
+    def callable(cls, function: TokenFunction) -> Self:
+        """A function that is given the user's id and returns a token, or an awaitable of one.
+
+        It is called from one thread, or task, at a time. What it raises is taken for a failure that passes; it raises
+        ``SignInRequired`` to say that there will be no token.
+        """
+        return cls(None, None, lambda _: FunctionSource(function))
+
+    @classmethod
+    def development(cls, user_id: str) -> Self:
+        """A token that nobody has signed, for apps that allow it. Raises ``ValueError`` for what is no user's id."""
+        return cls.static(make_development_token(user_id))
+
+    @classmethod
+    def guest(
+        cls,
+        id_hint: str = "",
+        name: str = "",
+        image: str = "",
+        *,
+        custom: Mapping[str, object] | None = None,
+        on_session_updated: OnSessionUpdated | None = None,
+    ) -> Self:
+        """A guest made by the service, who stays the same guest when the token is renewed.
+
+        The service makes the id, ``guest-<uuid>-<id_hint>``. To be the same guest again in another process, keep what
+        ``on_session_updated`` is told and use ``session``.
+        """
+        guest = guest_message(id_hint, name, image, custom)
+        return cls(None, None, partial(_open_session, guest, on_session_updated))
+
+    @classmethod
+    def anonymous(cls, call_cids: Sequence[str] = (), channel_cids: Sequence[str] = (), *, role: str = "") -> Self:
+        """Somebody without an identity who may watch those calls and channels, as far as the app lets everyone."""
+        return cls(None, "!anon", partial(_open_anonymous, scope_message(call_cids, channel_cids), role))
+
+    @classmethod
+    def session(
+        cls, refresh_token: str | SecretText | SavedSession, *, on_session_updated: OnSessionUpdated | None = None
+    ) -> Self:
+        """The session that a refresh token stands for.
+
+        ``on_session_updated`` is told of each new refresh token: whoever keeps it, and gives it to ``session`` in the
+        next process, goes on with the session.
+        """
+        first = SecretText(refresh_token) if isinstance(refresh_token, str) else refresh_token
+        return cls(None, None, partial(_open_session, first, on_session_updated))
+
+    def starting_with(self, token: str) -> Self:
+        """A token and a provider together: the token first, then the provider."""
+        return replace(self, first=read_access_token(token))
+
+    @property
+    def renewable(self) -> bool:
+        """Whether there is more than the first token."""
+        return self._open is not None
+
+    def open(self, surroundings: Surroundings) -> Source | None:
+        """Begin; None where the first token is all there is. Raises ``ValueError`` without the service it needs."""
+        return None if self._open is None else self._open(surroundings)
+
+
+TokenOrProvider: TypeAlias = "str | TokenFunction | TokenProvider"
+
+
+def as_provider(token: str | None, provider: TokenFunction | TokenProvider | None) -> TokenProvider | None:
+    """A token, a provider, both or neither, as one provider; a bare function is a provider too."""
+    if provider is None:
+        return None if token is None else TokenProvider.static(token)
+    opened = provider if isinstance(provider, TokenProvider) else TokenProvider.callable(provider)
+    return opened if token is None else opened.starting_with(token)
+
+
+@dataclass(frozen=True, slots=True)
+class _AnonymousSource:
+    """Watching without an identity: each token is a new one, there is no session."""
+
+    issuer: Issuer
+    scope: auth_pb2.TokenScope
+    role: str
+
+    def begin(self, user_id: str) -> Turn:  # noqa: ARG002 - there is none
+        make = self.issuer.anonymous(self.scope, self.role)
+        return Turn(make, lambda answer: answer.token, awaited=self.issuer.awaited)
+
+
+def _open_anonymous(scope: auth_pb2.TokenScope, role: str, surroundings: Surroundings) -> Source:
+    return _AnonymousSource(surroundings.service(), scope, role)
+
+
+def _open_session(
+    first: SecretText | SavedSession | auth_pb2.Guest, tell: OnSessionUpdated | None, surroundings: Surroundings
+) -> Source:
+    if isinstance(first, SecretText):
+        first = SavedSession(first, SecretText(new_request_id(surroundings.randomness)))
+    return SessionSource(
+        surroundings.service(),
+        first=first,
+        on_session_updated=tell,
+        randomness=surroundings.randomness,
+        log=surroundings.log,
+    )

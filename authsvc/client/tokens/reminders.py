@@ -1,0 +1,59 @@
+"""What a manager wants to be reminded of: its next attempt or the end of the one under way, and the next renewal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from weakref import WeakMethod
+
+from authsvc.client.tokens.access_token import AccessToken
+from authsvc.client.tokens.renewal import Attempt, Step
+from authsvc.logs import Alarm
+
+
+class Reminders:
+    """The alarms that are set for one manager: at most one for its load, one for its token."""
+
+    def __init__(self, alarm: Alarm) -> None:
+        self._alarm = alarm
+        self._call_off_attempt: Callable[[], object] = _nothing
+        self._call_off_renewal: Callable[[], object] = _nothing
+
+    def after(
+        self,
+        step: Step,
+        current: AccessToken | None,
+        *,
+        begin: Callable[[Attempt], None],
+        renew: Callable[[AccessToken], None],
+    ) -> None:
+        """Set and call off what the step changes; ``current`` is the token after it."""
+        if step.attempt is not None or step.ended is not None:
+            self._call_off_attempt()
+            self._call_off_attempt = _nothing
+        if step.attempt is not None and step.attempt.after > 0:
+            span = timedelta(seconds=step.attempt.after)
+            self._call_off_attempt = self._alarm(span, partial(begin, step.attempt))
+        if current is None or step.renew_after is not None:
+            self._call_off_renewal()
+            self._call_off_renewal = _nothing
+        if current is not None and step.renew_after is not None:
+            # A manager that only its alarm still knows is gone, and asks for nothing more.
+            ring = partial(_ring, WeakMethod(renew), current)
+            self._call_off_renewal = self._alarm(timedelta(seconds=step.renew_after), ring)
+
+    def deadline(self, span: timedelta, late: Callable[[], None]) -> None:
+        """The attempt under way has so much time."""
+        self._call_off_attempt()
+        self._call_off_attempt = self._alarm(span, late)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _ring(renew: WeakMethod[Callable[[AccessToken], None]], token: AccessToken) -> None:
+    alive = renew()
+    if alive is not None:
+        alive(token)
