@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 from google.protobuf.message import Message
 
-from authsvc.client.course import Course, Rules, positive
+from authsvc.client.course import PLACES, Course, Rules, no_turn, positive
 from authsvc.client.errors import AuthClientError
 from authsvc.client.lines import Lease, Lines
 from authsvc.client.methods import Pages, Stream, Unary
@@ -42,14 +42,17 @@ class AwaitedLines(Lines[grpc.aio.Channel]):
 class AwaitedCalls:
     """Makes calls with a deadline and the credential each; raises ``AuthClientError`` for those that fail."""
 
-    def __init__(self, lines: AwaitedLines, rules: Rules, pause: AwaitedPause) -> None:
+    def __init__(
+        self, lines: AwaitedLines, rules: Rules, pause: AwaitedPause, places: asyncio.Semaphore | None = None
+    ) -> None:
         self._lines = lines
         self._rules = rules
         self._pause = pause
+        self._places = places or asyncio.Semaphore(PLACES)
 
     def without_credential(self) -> AwaitedCalls:
         """Calls on the same lines that show no credential."""
-        return AwaitedCalls(self._lines, self._rules.without_credential(), self._pause)
+        return AwaitedCalls(self._lines, self._rules.without_credential(), self._pause, self._places)
 
     async def make(
         self, method: Unary[Request, Answer], request: Request, /, *, timeout: timedelta | None = None
@@ -96,6 +99,19 @@ class AwaitedCalls:
             await channel.close()
 
     async def _attempt(
+        self, method: Unary[Request, Answer], request: Request, course: Course
+    ) -> Answer | AuthClientError:
+        try:
+            async with asyncio.timeout(course.seconds_left() if self._places.locked() else None):
+                await self._places.acquire()
+        except TimeoutError:
+            return no_turn()
+        try:
+            return await self._attempted(method, request, course)
+        finally:
+            self._places.release()
+
+    async def _attempted(
         self, method: Unary[Request, Answer], request: Request, course: Course
     ) -> Answer | AuthClientError:
         # Returned, not raised, so that no frame with the credential is part of the error. CancelledError is none of

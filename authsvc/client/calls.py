@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from threading import Semaphore
 from typing import Any, Generic, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
-from authsvc.client.course import Course, Rules, positive
+from authsvc.client.course import PLACES, Course, Rules, no_turn, positive
 from authsvc.client.errors import AuthClientError
 from authsvc.client.lines import Lease, Lines
 from authsvc.client.methods import Pages, Stream, Unary
@@ -26,14 +27,15 @@ Pause = Callable[[float], None]
 class Calls:
     """Makes calls with a deadline and the credential each; raises ``AuthClientError`` for those that fail."""
 
-    def __init__(self, lines: Lines[grpc.Channel], rules: Rules, pause: Pause) -> None:
+    def __init__(self, lines: Lines[grpc.Channel], rules: Rules, pause: Pause, places: Semaphore | None = None) -> None:
         self._lines = lines
         self._rules = rules
         self._pause = pause
+        self._places = places or Semaphore(PLACES)
 
     def without_credential(self) -> Calls:
         """Calls on the same lines that show no credential."""
-        return Calls(self._lines, self._rules.without_credential(), self._pause)
+        return Calls(self._lines, self._rules.without_credential(), self._pause, self._places)
 
     def make(self, method: Unary[Request, Answer], request: Request, /, *, timeout: timedelta | None = None) -> Answer:
         """Make a call, and repeat it where the method allows while the service is unavailable and time is left."""
@@ -77,6 +79,14 @@ class Calls:
             channel.close()
 
     def _attempt(self, method: Unary[Request, Answer], request: Request, course: Course) -> Answer | AuthClientError:
+        if not self._places.acquire(timeout=course.seconds_left()):
+            return no_turn()
+        try:
+            return self._attempted(method, request, course)
+        finally:
+            self._places.release()
+
+    def _attempted(self, method: Unary[Request, Answer], request: Request, course: Course) -> Answer | AuthClientError:
         # The error is returned, not raised: raised from here it would carry gRPC's frames as its context, and
         # reporters that print the variables of frames would print the credential among the metadata.
         lease = self._lines.take()

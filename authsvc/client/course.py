@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from authsvc.client.credential import Bearer, Metadata
-from authsvc.client.errors import AuthClientError, Unavailable
+from authsvc.client.errors import AuthClientError, DeadlineExceeded, Failure, Unavailable
 from authsvc.client.retries import NO_RETRIES, Retries
 from authsvc.client.tracing import TraceContext, trace_context
 from authsvc.clock import Randomness, deadline_after, seconds_left
@@ -14,6 +14,12 @@ from authsvc.logs import Logger
 
 TIMEOUT = timedelta(seconds=5)
 RETRIES = Retries()
+PLACES = 64
+"""Calls of a client that are in flight at once; others wait for their turn.
+
+The service refuses streams of a connection beyond 128, and counts those that have just ended for a moment longer than
+the library of the client does: refusals were seen from 100 on.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,12 @@ class Course:
 
     def _elapsed_ms(self) -> float:
         return round((self._timeout - seconds_left(self._deadline)) * 1_000, 3)
+
+
+def no_turn() -> DeadlineExceeded:
+    """What a call ends with that waited for its turn until its time was over."""
+    text = f"{PLACES} calls of this client were in flight, and none ended in time"
+    return DeadlineExceeded(Failure("DEADLINE_EXCEEDED", reason="DEADLINE_EXCEEDED", message=text))
 
 
 def positive(timeout: timedelta) -> timedelta:

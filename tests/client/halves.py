@@ -5,16 +5,37 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from authsvc.client import AsyncAuthClient, AuthClient
+from authsvc.v1.auth_pb2 import ValidateTokenRequest
 
-Do = Callable[[Callable[[Any], Any]], Any]
-"""Makes a call with a client and gives what it gave: ``do(lambda client: client.get_app(request))``. Of what is read
-page by page it makes a list."""
+
+@dataclass(frozen=True)
+class Do:
+    """Makes a call with a client and gives what it gave: ``do(lambda client: client.get_app(request))``. Of what is
+    read page by page it makes a list. ``client`` itself is for what neither waits nor is awaited."""
+
+    client: Any
+    make: Callable[[Callable[[Any], Any]], Any]
+
+    def __call__(self, call: Callable[[Any], Any]) -> Any:
+        return self.make(call)
+
 
 Half = Callable[..., AbstractContextManager[Do]]
 """Opens a client of one kind; takes what the client takes, and as ``pauses`` a list to write them down in."""
+
+
+def validate(client: Any) -> Any:
+    """A call that is safe to repeat, and answered by a scripted server."""
+    return client.validate_token(ValidateTokenRequest())
+
+
+def close(client: Any) -> Any:
+    """Close the client; its context does so once more."""
+    return client.close()
 
 
 @contextmanager
@@ -28,7 +49,7 @@ def waiting(target: str, *credential: Any, pauses: list[float] | None = None, **
         return list(outcome) if isinstance(outcome, Iterator) else outcome
 
     with AuthClient(target, *credential, **options) as client:
-        yield do
+        yield Do(client, do)
 
 
 @contextmanager
@@ -46,7 +67,7 @@ def awaiting(target: str, *credential: Any, pauses: list[float] | None = None, *
             return await outcome
 
         try:
-            yield lambda call: runner.run(gathered(call))
+            yield Do(client, lambda call: runner.run(gathered(call)))
         finally:
             runner.run(client.close())
 

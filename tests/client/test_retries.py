@@ -19,7 +19,7 @@ from authsvc.errors import Unavailable as ServiceUnavailable
 from authsvc.rpc.status import status_of
 from authsvc.v1 import admin_pb2, auth_pb2, guest_pb2
 from tests.client.conftest import CREDENTIAL
-from tests.client.halves import Do, Half
+from tests.client.halves import Do, Half, validate
 from tests.client.scripted import ScriptedServer, aborts, ends_with, scripted_server
 
 UNAVAILABLE = ends_with(status_of(ServiceUnavailable(Reason.DRAINING)))
@@ -28,7 +28,7 @@ Call = Callable[[Any], object]
 REPEATED: dict[str, Call] = {
     "issue": lambda client: client.issue_token(auth_pb2.IssueTokenRequest()),
     "refresh": lambda client: client.refresh_token(auth_pb2.RefreshTokenRequest()),
-    "validate": lambda client: client.validate_token(auth_pb2.ValidateTokenRequest()),
+    "validate": validate,
     "batch issue": lambda client: client.batch_issue_tokens(auth_pb2.BatchIssueTokensRequest()),
     "batch validate": lambda client: client.batch_validate_tokens(auth_pb2.BatchValidateTokensRequest()),
     "issue guest": lambda client: client.guests.issue_guest_token(guest_pb2.IssueGuestTokenRequest()),
@@ -53,8 +53,6 @@ ONCE: dict[str, Call] = {
     "revoke": lambda client: client.admin.revoke_credential(admin_pb2.RevokeCredentialRequest()),
     "configure logging": lambda client: client.admin.configure_logging(admin_pb2.ConfigureLoggingRequest()),
 }
-
-VALIDATE: Call = REPEATED["validate"]
 
 
 def test_every_call_of_the_contract_has_its_row() -> None:
@@ -116,7 +114,7 @@ def test_only_unavailability_is_repeated(
     """Any other failure would only fail again, or make an overload worse."""
     scripted.script = [aborts(code)]
     with pytest.raises(Exception, match=code.name):
-        patient(VALIDATE)
+        patient(validate)
     assert (len(scripted.requests), pauses) == (1, [])
 
 
@@ -124,7 +122,7 @@ def test_repeats_are_limited(patient: Do, scripted: ScriptedServer, pauses: list
     """After the last repeat the error is the caller's, who learns it by its reason."""
     scripted.script = [UNAVAILABLE] * 9
     with pytest.raises(Unavailable, match="DRAINING"):
-        patient(VALIDATE)
+        patient(validate)
     assert (len(scripted.requests), len(pauses)) == (4, 3)
 
 
@@ -132,7 +130,7 @@ def test_the_service_says_when_to_come_back(patient: Do, scripted: ScriptedServe
     """A pause is never shorter than the one the service asks for, and jitter comes on top: nobody returns together."""
     asked = ServiceUnavailable(Reason.STALE, retry_after=timedelta(seconds=1.5))
     scripted.script = [ends_with(status_of(asked))]
-    patient(VALIDATE)
+    patient(validate)
     (pause,) = pauses
     assert 1.5 < pause < 1.6
 
@@ -141,14 +139,14 @@ def test_no_pause_outlasts_the_deadline(patient: Do, scripted: ScriptedServer, p
     """When the time left is shorter than the pause, the caller is told at once what is wrong."""
     scripted.script = [ends_with(status_of(ServiceUnavailable(Reason.STALE, retry_after=timedelta(seconds=60))))]
     with pytest.raises(Unavailable, match="STALE"):
-        patient(VALIDATE)
+        patient(validate)
     assert pauses == []
 
 
 def test_every_call_has_a_deadline(patient: Do, scripted: ScriptedServer) -> None:
     """Five seconds unless told otherwise, and what repeats leave of it is the next attempt's."""
     scripted.script = [UNAVAILABLE, UNAVAILABLE]
-    patient(VALIDATE)
+    patient(validate)
     patient(lambda client: client.admin.create_app(admin_pb2.CreateAppRequest(), timeout=timedelta(minutes=1)))
     *attempts, own = scripted.times_left
     assert all(0 < left < 6 for left in attempts)  # the wire rounds up
@@ -168,7 +166,7 @@ def test_a_call_without_an_answer_ends(half: Half, scripted: ScriptedServer) -> 
         half(scripted.target, CREDENTIAL, timeout=timedelta(milliseconds=200)) as calls,
         pytest.raises(DeadlineExceeded),
     ):
-        calls(VALIDATE)
+        calls(validate)
     end_of_test.set()
 
 

@@ -5,39 +5,16 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import sentry_sdk
 from sentry_sdk.envelope import Envelope
-from sentry_sdk.transport import Transport
 
 from authsvc.logs import Level, LoggerSystem, SecretText, SentrySink, sentry_client
 from authsvc.logs.sentry import SentryClient
 from tests.logs.canaries import TEXT, found
 from tests.logs.keeping import NOW, Keeping
-
-DSN = SecretText("https://public:the-password-of-the-dsn@sentry.invalid/7")
-
-
-class KeepingTransport(Transport):
-    """The way out of sentry-sdk: what comes here would be on the network next."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.envelopes: list[Envelope] = []
-
-    def capture_envelope(self, envelope: Envelope) -> None:
-        self.envelopes.append(envelope)
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        return [item.payload.json for envelope in self.envelopes for item in envelope.items]  # type: ignore[misc]
-
-    @property
-    def wire(self) -> bytes:
-        """Everything as it would be sent."""
-        return b"".join(envelope.serialize() for envelope in self.envelopes)
+from tests.logs.sentry_transport import DSN, KeepingTransport
 
 
 @pytest.fixture
