@@ -6,12 +6,15 @@ import pytest
 
 from tests.storage.contract.accounts import Accounts
 from tests.storage.contract.apps import Apps
+from tests.storage.contract.audit import Audit
 from tests.storage.contract.clearing import Clearing
 from tests.storage.contract.deadlines import Deadlines
 from tests.storage.contract.feed import Feed
 from tests.storage.contract.following import Following
 from tests.storage.contract.keys import Keys
+from tests.storage.contract.levels import Levels
 from tests.storage.contract.lifetime import Lifetime
+from tests.storage.contract.lists import Lists
 from tests.storage.contract.revoking import Revoking
 from tests.storage.contract.secrets import Secrets
 from tests.storage.contract.sessions import Sessions
@@ -71,3 +74,12 @@ class TestKeys(Keys): ...
 
 
 class TestTokens(Tokens): ...
+
+
+class TestLists(Lists): ...
+
+
+class TestAudit(Audit): ...
+
+
+class TestLevels(Levels): ...

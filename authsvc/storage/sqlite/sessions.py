@@ -37,11 +37,11 @@ _BEFORE_MARK_OF = """EXISTS (
 )"""
 
 # Its whole app's, or its user's. Two look-ups: an IN would build a table of two rows each time.
-_COVERED = f"""({_BEFORE_MARK_OF.format("''")} OR {_BEFORE_MARK_OF.format("sessions.user_id")})"""
+COVERED = f"""({_BEFORE_MARK_OF.format("''")} OR {_BEFORE_MARK_OF.format("sessions.user_id")})"""
 
 _READ = f"SELECT {COLUMNS} FROM sessions WHERE id = ?"
 
-_STATE = f"SELECT {COLUMNS}, {_COVERED} FROM sessions WHERE id = ?"
+_STATE = f"SELECT {COLUMNS}, {COVERED} FROM sessions WHERE id = ?"
 
 TURN = f"""
 UPDATE sessions SET
@@ -52,7 +52,7 @@ UPDATE sessions SET
     idle_expires_at = min(max(:now, rotated_at) + :idle_ttl, absolute_expires_at)
 WHERE id = :id AND generation = :generation AND revoked_at IS NULL
     AND idle_expires_at > max(:now, rotated_at) AND absolute_expires_at > max(:now, rotated_at)
-    AND NOT {_COVERED}
+    AND NOT {COVERED}
 RETURNING {COLUMNS}"""
 
 _LIVE = "SELECT api_key, absolute_expires_at FROM sessions WHERE id = ? AND revoked_at IS NULL"
@@ -61,7 +61,7 @@ REVOKE = f"""
 UPDATE sessions SET revoked_at = max(?, rotated_at), revoke_reason = ?, revoked_revision = ?, due_at = ?
 WHERE id = ? RETURNING {SESSION_COLUMNS}"""
 
-_REVOKED = f"SELECT {SESSION_COLUMNS} FROM sessions WHERE revoked_at IS NOT NULL AND due_at > ?"
+_REVOKED = f"SELECT {SESSION_COLUMNS} FROM sessions WHERE revoked_revision IS NOT NULL AND due_at > ?"
 
 
 def open_session(transaction: Transaction, row: Mapping[str, object]) -> Row:

@@ -12,21 +12,26 @@ from authsvc.model import (
     ApiKey,
     App,
     AuditEvent,
+    AuditRow,
     KeyRecord,
     LogLevel,
     Revision,
     ServiceAccount,
     Session,
     SessionId,
+    Subject,
     TokenId,
     UserId,
 )
-from authsvc.storage.base import FeedPage, Listener, SealedSecret, SessionState, TrustState
+from authsvc.storage.base import AuditFilter, FeedPage, Listener, Revocation, SealedSecret, SessionState, TrustState
 from authsvc.storage.batches import BatchObserver
 from authsvc.storage.rows import sessions as session_rows
+from authsvc.storage.rows.lists import after_revocation, after_session
 from authsvc.storage.rows.moments import lifetime_microseconds
-from authsvc.storage.sqlite import accounts, apps, following, keys, secrets, sessions, tokens, trust, watermarks
+from authsvc.storage.rows.revocations import user_column
+from authsvc.storage.sqlite import accounts, apps, following, keys, lists, secrets, sessions, tokens, trust, watermarks
 from authsvc.storage.sqlite import levels as log_levels
+from authsvc.storage.sqlite.audit import read_audit
 from authsvc.storage.sqlite.connection import Database, fetch
 from authsvc.storage.sqlite.hints import Hints
 from authsvc.storage.sqlite.lock import Lock
@@ -233,5 +238,53 @@ class SqliteStore:
             lambda transaction: watermarks.clear_watermark(transaction, api_key, user_id, audit), deadline=deadline
         )
 
+    def list_sessions(
+        self,
+        api_key: ApiKey,
+        *,
+        user_id: UserId | None = None,
+        include_ended: bool = False,
+        after: SessionId | None = None,
+        limit: int = 50,
+        deadline: Deadline | None = None,
+    ) -> tuple[SessionState, ...]:
+        page = self._page(api_key, user_id, after_session(after), limit)
+        return self._readers.read(
+            lambda connection: lists.read_sessions(connection, page, include_ended=include_ended), deadline=deadline
+        )
+
+    def list_revocations(
+        self,
+        api_key: ApiKey,
+        *,
+        kind: Subject,
+        user_id: UserId | None = None,
+        after: str | None = None,
+        limit: int = 50,
+        deadline: Deadline | None = None,
+    ) -> tuple[Revocation, ...]:
+        page = self._page(api_key, user_id, after_revocation(kind, after), limit)
+        return self._readers.read(
+            lambda connection: lists.read_revocations(connection, page, kind=kind), deadline=deadline
+        )
+
+    def list_audit(
+        self, wanted: AuditFilter, *, before: int | None = None, limit: int = 50, deadline: Deadline | None = None
+    ) -> tuple[AuditRow, ...]:
+        return self._readers.read(
+            lambda connection: read_audit(connection, wanted, before=before, limit=limit), deadline=deadline
+        )
+
     def counts(self) -> Mapping[str, int]:
         return self._readers.read_at_one_instant(trust.read_counts)
+
+    def _page(self, api_key: ApiKey, user_id: UserId | None, after: bytes | str | None, limit: int) -> lists.Page:
+        if user_id is not None:
+            user_column(user_id)  # an empty one would stand for the whole app
+        return {
+            "api_key": api_key,
+            "user_id": user_id,
+            "after": after,
+            "limit": limit,
+            "now": to_microseconds(self._clock()),
+        }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from authsvc.model import LogLevel, Revision, SealedSecret
+from authsvc.model import LogLevel, Revision, SealedSecret, Subject
+from authsvc.storage.base import AuditFilter
 from tests.storage.places import START
 from tests.storage.records import APP, SARA, a_key, a_session, an_account, an_app, an_audit, turn
 
@@ -25,6 +26,9 @@ TIMED: dict[str, Callable[..., object]] = {
     "revoke_token": lambda store, session, **late: store.revoke_token(APP, "jti", None, an_audit(), **late),
     "clear_token": lambda store, session, **late: store.clear_token(APP, "jti", an_audit(), **late),
     "clear_watermark": lambda store, session, **late: store.clear_watermark(APP, SARA, an_audit(), **late),
+    "list_sessions": lambda store, session, **late: store.list_sessions(APP, **late),
+    "list_revocations": lambda store, session, **late: store.list_revocations(APP, kind=Subject.TOKEN, **late),
+    "list_audit": lambda store, session, **late: store.list_audit(AuditFilter(), **late),
     "changes_since": lambda store, session, **late: store.changes_since(Revision(0), **late),
     "edit_keys": lambda store, session, **late: store.edit_keys(APP, lambda keys: (), an_audit(), **late),
     "set_levels": lambda store, session, **late: store.set_levels([LEVEL], reset=True, audit=an_audit(), **late),

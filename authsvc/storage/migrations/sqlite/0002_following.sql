@@ -43,7 +43,7 @@ CREATE INDEX sessions_due ON sessions (due_at);
 CREATE INDEX sessions_of_app ON sessions (api_key, id);
 CREATE INDEX sessions_of_user ON sessions (api_key, user_id, id);
 -- With all that a worker that starts must know of them: it reads this and no row.
-CREATE INDEX sessions_revoked ON sessions (due_at, id, api_key, revoked_revision) WHERE revoked_at IS NOT NULL;
+CREATE INDEX sessions_revoked ON sessions (due_at, id, api_key, revoked_revision) WHERE revoked_revision IS NOT NULL;
 CREATE INDEX sessions_revoked_of_app ON sessions (api_key, id) WHERE revoked_at IS NOT NULL;
 
 -- When sessions_revision was set; and due_at, here the first moment at which nothing it covers can live. At 0 it is
