@@ -25,17 +25,18 @@ def open_store(
     *,
     clock: Clock,
     randomness: Randomness = system_randomness,
-    exclusive: bool = True,
+    exclusive: bool = False,
     migrate: bool = False,
     observer: BatchObserver | None = None,
 ) -> Store:
     """Open the store at ``url``.
 
-    ``exclusive`` keeps other exclusive openers out while it is open (``StoreInUse``): a server sees only its own
-    commits, so two must not share a store. A SQLite file is made and migrated as needed, and ``clock`` is its clock;
-    a PostgreSQL database is migrated with ``migrate`` only, since others may be using it, and has a clock of its own.
-    ``observer`` is told of the batches that a SQLite store writes. Raises ``StoreRefused`` where an operator has to
-    act, ``Unavailable`` where the engine cannot do it now, ``OSError`` where the files cannot be made.
+    ``exclusive`` is for who replaces what is there: refuse (``StoreInUse``) while anybody else has the store open, and
+    keep all others out. Otherwise any number may, here and in other processes: each follows the others. A SQLite file
+    is made and migrated as needed, and ``clock`` is its clock; a PostgreSQL database is migrated with ``migrate`` only,
+    since others may be using it, and has a clock of its own. ``observer`` is told of the batches that a SQLite store
+    writes. Raises ``StoreRefused`` where an operator has to act, ``Unavailable`` where the engine cannot do it now,
+    ``OSError`` where the files cannot be made.
     """
     if _is_postgres(url):
         with _driver_wanted():

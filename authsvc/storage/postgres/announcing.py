@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from authsvc.model import Commit, Revision
+from authsvc.model import Commit
 from authsvc.storage.base import Listener
 
 PATIENCE: Final = 0.1
@@ -52,12 +52,6 @@ class Announcer:
         self._listener: Listener | None = None
         self._changed = threading.Condition()
         self._waiting: list[Announcement] = []
-        self._known = Revision(0)
-
-    @property
-    def known(self) -> Revision:
-        """Up to which revision this process knows the store."""
-        return self._known
 
     @property
     def behind(self) -> bool:
@@ -69,11 +63,6 @@ class Announcer:
         """Tell ``listener`` of commits from the next one on."""
         with self._changed:
             self._listener = listener
-
-    def know(self, revision: Revision) -> None:
-        """Note that everything up to ``revision`` was read from the store."""
-        with self._changed:
-            self._known = max(self._known, revision)
 
     def expect(self, commit: Commit, transaction_id: int) -> Announcement:
         """To be called before the commit is asked for."""
@@ -133,7 +122,6 @@ class Announcer:
             self._remove(each)
 
     def _tell_one(self, announcement: Announcement) -> None:
-        self._known = max(self._known, announcement.commit.revision)
         if self._listener is not None:
             try:
                 self._listener(announcement.commit)

@@ -1,4 +1,4 @@
-"""The statements of apps and their keys."""
+"""The statements of apps."""
 
 # ruff: noqa: S608 - statements are put together from constants; values are always bound
 
@@ -10,19 +10,21 @@ from typing import Final
 
 from authsvc.errors import AlreadyExists, NotFound, Reason
 from authsvc.model import ApiKey, App, AuditEvent, KeyRecord
+from authsvc.storage.postgres.keys import INSERT as INSERT_KEY
 from authsvc.storage.postgres.present import NOW
 from authsvc.storage.postgres.statement import Statement, by_column, places
 from authsvc.storage.postgres.transaction import Transaction
 from authsvc.storage.rows.apps import COLUMNS, from_row, to_row
 from authsvc.storage.rows.keys import COLUMNS as KEY_COLUMNS
 from authsvc.storage.rows.keys import to_row as key_to_row
+from authsvc.storage.rows.retention import LIFE_COLUMNS, Life, life_from
 
 IS_THERE: Final = Statement("SELECT 1::bigint FROM apps WHERE api_key = :api_key")
 
 _INSERT = Statement(
     f"INSERT INTO apps ({COLUMNS}) VALUES ({places(COLUMNS)}) ON CONFLICT DO NOTHING RETURNING 1::bigint"
 )
-_INSERT_KEY = Statement(f"INSERT INTO keys ({KEY_COLUMNS}) VALUES ({places(KEY_COLUMNS)})")
+_LIFE = Statement(f"SELECT {LIFE_COLUMNS} FROM apps WHERE api_key = :api_key")
 
 # Others may read the app meanwhile, and refer to it; only another edit waits.
 _HOLD = Statement(f"SELECT {COLUMNS} FROM apps WHERE api_key = :api_key FOR NO KEY UPDATE")
@@ -45,7 +47,7 @@ def create_app(transaction: Transaction, app: App, key: KeyRecord, audit: AuditE
     stored, first_key = replace(app, revision=revision), replace(key, revision=revision)
     if not transaction.fetch(_INSERT.of(by_column(COLUMNS, to_row(stored)))):  # a rival was faster
         raise AlreadyExists(Reason.APP_EXISTS)
-    transaction.later(_INSERT_KEY.of(by_column(KEY_COLUMNS, key_to_row(first_key))))
+    transaction.later(INSERT_KEY.of(by_column(KEY_COLUMNS, key_to_row(first_key))))
     transaction.publish(revision, (stored, first_key), audit)
     return stored
 
@@ -65,3 +67,11 @@ def edit_app(transaction: Transaction, api_key: ApiKey, edit: Callable[[App], Ap
     stored = from_row(row)
     transaction.publish(revision, (stored,), audit)
     return stored
+
+
+def life_of(transaction: Transaction, api_key: ApiKey) -> Life:
+    """How long what an app gives out can live; raises ``NotFound`` (APP_NOT_FOUND)."""
+    row = transaction.fetch_one(_LIFE(api_key=api_key))
+    if row is None:
+        raise NotFound(Reason.APP_NOT_FOUND)
+    return life_from(row)

@@ -83,6 +83,14 @@ class Link(psycopg.Connection[TupleRow]):
             return True
         return bool(ends.poll(0))
 
+    def heard(self) -> list[str]:
+        """What the server told unasked since this was last called; raises ``psycopg.OperationalError`` at the end."""
+        self.pgconn.consume_input()
+        payloads = []
+        while (told := self.pgconn.notifies()) is not None:
+            payloads.append(told.extra.decode())
+        return payloads
+
     def exchange(self, requests: Sequence[Request], until: float) -> list[list[Row]]:
         """Send all, wait for all (``until`` on the monotonic clock); returns the rows of each.
 

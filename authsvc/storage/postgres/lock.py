@@ -1,73 +1,89 @@
-"""The lock of a process that needs the store for itself: its view of the world follows only its own commits.
+"""The lock by which those who use a store and those who need it for themselves keep clear of each other.
 
-It is an advisory lock of a session, on a connection of its own. A server that restarts, or a connection that breaks,
-takes the lock away; it is watched for, taken again, and meanwhile nothing is served. Where another process changed
-the store in between, this one's view is out of date, and it stays refused.
+It is an advisory lock of a session, on a connection of its own: shared by any number of servers, taken alone by who
+restores the store. A server that restarts, or a connection that breaks, takes the lock away; that is watched for, and
+nothing is served until it is shared again. Where the store was restored in between, this process stays refused: its
+epoch is the one before.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
-from collections.abc import Callable
 from typing import Final
 
 import psycopg
 from psycopg.errors import LockNotAvailable
 
 from authsvc.clock import deadline_after
-from authsvc.model import Revision
 from authsvc.storage.errors import StoreInUse
 from authsvc.storage.postgres.database import Database
-from authsvc.storage.postgres.faults import refused
+from authsvc.storage.postgres.faults import refused, unavailable
 from authsvc.storage.postgres.link import Link
+from authsvc.storage.postgres.schema import read_epoch
 from authsvc.storage.postgres.statement import Statement
 
 LOOK_EVERY_SECONDS: Final = 0.25
 ASK_EVERY_SECONDS: Final = 2.0
+MOMENT: Final = 2.0
 LOST: Final = "the lock on the store was lost"
+RESTORED: Final = "the store was restored: start this one again"
 _PATIENCE: Final = 2.0
 
 # Of this kind, and of this store: its own table has a number that no other in the database has. Waited for a moment,
 # since the server may not have noticed yet that whoever had it has ended.
+_KEY: Final = "(1635087464::bigint << 32) | 'feed_head'::regclass::oid::bigint"
 _WAIT_A_MOMENT = Statement("SELECT set_config('lock_timeout', '1s', true)")
-_TAKE = Statement("SELECT pg_advisory_lock((1635087464::bigint << 32) | 'feed_head'::regclass::oid::bigint)::text")
+_TAKE = Statement(f"SELECT pg_advisory_lock({_KEY})::text")
+_SHARE = Statement(f"SELECT pg_advisory_lock_shared({_KEY})::text")
 _LET_GO = Statement("SELECT pg_advisory_unlock_all()::text")
-_REVISION = Statement("SELECT revision FROM feed_head")
 _STILL_THERE = Statement("SELECT 1::bigint")
 
 
-class ExclusiveLock:
-    """Held from its making to ``close()``, but for the time it takes to get it back.
+class StoreLock:
+    """Held from its making to ``close()``; one that is shared is taken again when it was lost, one held alone is not.
 
-    ``known`` says up to which revision this process knows the store, after it has used the connection to find out about
-    commits whose answers were lost. Raises ``StoreInUse`` when another holds it, in this process or in another, and
-    ``psycopg.Error``.
+    ``epoch`` is the store's, as it was found under the lock. Raises ``StoreInUse`` when somebody holds what does not go
+    with it, in this process or in another, ``NotAStore`` and ``psycopg.Error``.
     """
 
-    def __init__(self, database: Database, known: Callable[[Link], Revision]) -> None:
+    def __init__(self, database: Database, *, exclusive: bool) -> None:
         self._database = database
-        self._known = known
+        self._exclusive = exclusive
         self._refusal = ""
-        self._closing = threading.Event()
+        self._closing = False
+        self._look = threading.Event()
+        self._looked = threading.Condition()
         self._link = self._take()
         if self._link is None:
-            raise StoreInUse(
-                "the database is in use: another process serves it or works on it; "
-                "stop that process, or do this through the running server"
-            )
+            raise StoreInUse(_in_use(exclusive=exclusive))
+        try:
+            self.epoch: Final = read_epoch(self._link)
+        except BaseException:
+            self._link.close()
+            raise
         self._thread = threading.Thread(target=self._watch, name="postgres-lock", daemon=True)
         self._thread.start()
 
     def check(self) -> None:
-        """Raise ``Unavailable`` while the lock is not held, from the moment the server lets go of it."""
-        link = self._link
-        if self._refusal or link is None or link.hung_up():
+        """Raise ``Unavailable`` while the lock is not held, from the moment the server lets go of it.
+
+        Where it has just been lost, wait a moment for it to be shared again.
+        """
+        if self._held():
+            return
+        if not self._refusal:
+            self._look.set()
+            with self._looked:
+                self._looked.wait_for(lambda: self._refusal or self._held(), MOMENT)
+        if not self._held():
             raise refused(self._refusal or LOST)
 
     def close(self) -> None:
         """Let others have it. Closing twice is harmless."""
-        self._closing.set()
+        self._closing = True
+        self._look.set()
         self._thread.join()
         link, self._link = self._link, None
         if link is not None:
@@ -75,42 +91,55 @@ class ExclusiveLock:
                 link.exchange([_LET_GO()], deadline_after(_PATIENCE))
             link.close()
 
+    def _held(self) -> bool:
+        link = self._link
+        return link is not None and not link.hung_up()
+
     def _watch(self) -> None:
-        looks = 0
-        while not self._closing.wait(LOOK_EVERY_SECONDS):
-            looks += 1
+        for looks in itertools.count(1):
+            self._look.wait(LOOK_EVERY_SECONDS)
+            self._look.clear()
+            if self._closing:
+                return
             ask = looks % (ASK_EVERY_SECONDS // LOOK_EVERY_SECONDS) == 0
-            if self._link is not None and not _answers(self._link, ask=ask):
-                self._refusal = LOST
+            if self._link is None or not _answers(self._link, ask=ask):
                 self._link = None
-            if self._link is None:
-                with contextlib.suppress(Exception):  # whatever it is, the next look tries again
-                    self._take_again()
+                refusal = self._take_again()
+                with self._looked:
+                    self._refusal = refusal
+                    self._looked.notify_all()
 
-    def _take_again(self) -> None:
-        link = self._take()
-        if link is None:
-            self._refusal = "another process holds the store"
-        elif self._is_up_to_date(link):
-            self._link, self._refusal = link, ""
-        else:  # or a commit of ours is still under way: the next look tells
-            self._refusal = "another process changed the store: start this one again"
-
-    def _is_up_to_date(self, link: Link) -> bool:
-        """Whether this process knows all there is; where not, the connection is closed, and the lock with it."""
-        known = found = None
+    def _take_again(self) -> str:
+        """Share it again where that may be; returns why not, or nothing."""
+        if self._exclusive:
+            return LOST
         try:
-            known = self._known(link)
-            (((found,),),) = link.exchange([_REVISION()], deadline_after(_PATIENCE))
+            link = self._take()
+            if link is None:
+                return _in_use(exclusive=False)
+            if not self._is_of_this_epoch(link):
+                return RESTORED
+        except psycopg.Error as fault:
+            return unavailable(fault, note="(no connection)").detail
+        except Exception:  # noqa: BLE001 - whatever it is, the next look tries again
+            return LOST
+        self._link = link
+        return ""
+
+    def _is_of_this_epoch(self, link: Link) -> bool:
+        """Whether the store is still the one this process opened; where not, the connection is closed."""
+        found = None
+        try:
+            found = read_epoch(link)
         finally:
-            if found is None or found != known:
+            if found != self.epoch:
                 link.close()
-        return not link.closed
+        return found == self.epoch
 
     def _take(self) -> Link | None:
         link = self._database.connect()
         try:
-            link.exchange([_WAIT_A_MOMENT(), _TAKE()], deadline_after(_PATIENCE))
+            link.exchange([_WAIT_A_MOMENT(), _TAKE() if self._exclusive else _SHARE()], deadline_after(_PATIENCE))
         except LockNotAvailable:
             link.close()
             return None
@@ -118,6 +147,12 @@ class ExclusiveLock:
             link.close()
             raise
         return link
+
+
+def _in_use(*, exclusive: bool) -> str:
+    if exclusive:
+        return "the database is in use: stop the servers and the commands that have it open, then do this again"
+    return "somebody has the database for himself, to restore it: wait until that has ended"
 
 
 def _answers(link: Link, *, ask: bool) -> bool:

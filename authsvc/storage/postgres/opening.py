@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from functools import partial
+from secrets import token_hex
 
 import psycopg
 from psycopg import errors
 
-from authsvc.model import Revision
 from authsvc.storage.errors import StoreUnfit
 from authsvc.storage.migrate import Migration, shipped
-from authsvc.storage.postgres.announcing import Announcer
 from authsvc.storage.postgres.database import SETTINGS, Database, database_at
 from authsvc.storage.postgres.faults import ENGINE_FAULTS, unavailable
+from authsvc.storage.postgres.hints import Hints
 from authsvc.storage.postgres.link import Link
 from authsvc.storage.postgres.links import Links
-from authsvc.storage.postgres.lock import ExclusiveLock
+from authsvc.storage.postgres.lock import StoreLock
 from authsvc.storage.postgres.present import Present, servers_clock
-from authsvc.storage.postgres.schema import apply_due, due, read_epoch, refuse_old
+from authsvc.storage.postgres.schema import apply_due, due, refuse_old
 from authsvc.storage.postgres.store import PostgresStore
-from authsvc.storage.postgres.transactions import fate_of
 
 BACKEND = "postgres"
 
@@ -36,7 +34,8 @@ def open_postgres(
 ) -> PostgresStore:
     """Open the store at ``url``; with ``migrate`` apply the migrations it still needs, without it refuse.
 
-    ``exclusive``: refuse (``StoreInUse``) while another exclusive opener lives. ``present`` stands for the server's
+    ``exclusive``: refuse (``StoreInUse``) while anybody else has it open, and keep all others out; otherwise any number
+    may, in this process and in others, but for one that wants it alone. ``present`` stands for the server's
     clock where a test needs another, ``settings`` are those of every session. Raises ``StoreRefused`` and
     ``Unavailable``.
     """
@@ -46,21 +45,13 @@ def open_postgres(
             apply_due(link, shipped(BACKEND))
         else:
             refuse_old(link, shipped(BACKEND))
-        epoch = read_epoch(link)
-        announcer = Announcer()
         with contextlib.ExitStack() as undo:
-            lock = None
-            if exclusive:
-                lock = undo.enter_context(contextlib.closing(ExclusiveLock(database, partial(_known, announcer))))
+            lock = undo.enter_context(contextlib.closing(StoreLock(database, exclusive=exclusive)))
             links = Links(database)
             undo.pop_all()
-    return PostgresStore(links, announcer, epoch=epoch, present=present, lock=lock)
-
-
-def _known(announcer: Announcer, link: Link) -> Revision:
-    """Up to which revision this process knows the store, once commits whose answers were lost are known about."""
-    announcer.catch_up(partial(fate_of, link))
-    return announcer.known
+    origin = token_hex(8)
+    hints = Hints(database, origin)
+    return PostgresStore(links, hints, lock, present=present, origin=origin)
 
 
 def find_missing(url: str) -> tuple[Migration, ...]:

@@ -11,20 +11,22 @@ from __future__ import annotations
 
 from typing import Final
 
+from authsvc.clock import to_microseconds
 from authsvc.model import AuditEvent, SessionId
 from authsvc.storage.postgres.present import NOW
 from authsvc.storage.postgres.statement import Statement
 from authsvc.storage.postgres.transaction import Transaction
+from authsvc.storage.rows.retention import LARGEST_SKEW
 from authsvc.storage.rows.revocations import SESSION_COLUMNS, session_from
 from authsvc.storage.rows.sessions import COLUMNS
 
 # One that has the id keeps its row; one whose app is not there is not kept. Neither returns a row.
 OPEN: Final = Statement(f"""
-INSERT INTO sessions ({COLUMNS})
+INSERT INTO sessions ({COLUMNS}, due_at)
 SELECT
     :id, :api_key, :kind, :user_id, :claims, :profile, :access_ttl, :generation, :rotated_at, :request_id_hash,
     (SELECT revision FROM feed_head), :created_at, :idle_expires_at, :absolute_expires_at, :revoked_at, :revoke_reason,
-    :caller, :opened_public
+    :caller, :opened_public, least(:idle_expires_at::bigint, :absolute_expires_at::bigint)
 FROM apps WHERE apps.api_key = :api_key
 ON CONFLICT (id) DO NOTHING RETURNING {COLUMNS}""")
 
@@ -53,19 +55,19 @@ WHERE id = :id AND generation = :generation AND revoked_at IS NULL
     AND NOT {_COVERED}
 RETURNING {COLUMNS}""")
 
-# A turn waits for the end of whoever holds the row, and then finds it revoked.
-_HOLD = Statement(
-    "SELECT api_key, id, absolute_expires_at FROM sessions WHERE id = :id AND revoked_at IS NULL FOR NO KEY UPDATE"
-)
+# A turn waits for the end of whoever holds the row, and then finds it revoked. It is remembered until an access token
+# that was minted at its very end is dead.
+_HOLD = Statement(f"""
+SELECT api_key, id, absolute_expires_at + {LARGEST_SKEW} + (
+    SELECT longest_ttl_ever FROM apps WHERE apps.api_key = sessions.api_key
+) FROM sessions WHERE id = :id AND revoked_at IS NULL FOR NO KEY UPDATE""")
 
 _REVOKE = Statement(f"""
-UPDATE sessions
-SET revoked_at = greatest({NOW}, rotated_at), revoke_reason = :reason, revoked_revision = :revision
+UPDATE sessions SET
+    revoked_at = greatest({NOW}, rotated_at), revoke_reason = :reason, revoked_revision = :revision, due_at = :due_at
 WHERE id = :id""")
 
-REVOKED: Final = Statement(f"""
-SELECT {SESSION_COLUMNS} FROM sessions
-WHERE revoked_at IS NOT NULL AND absolute_expires_at > :now ORDER BY id""")
+REVOKED: Final = Statement(f"SELECT {SESSION_COLUMNS} FROM sessions WHERE revoked_at IS NOT NULL AND due_at > :now")
 
 
 def revoke_session(transaction: Transaction, session_id: SessionId, reason: str, audit: AuditEvent) -> bool:
@@ -74,6 +76,8 @@ def revoke_session(transaction: Transaction, session_id: SessionId, reason: str,
     if live is None:
         return False
     revision = transaction.next_revision()
-    transaction.later(_REVOKE(id=session_id, reason=reason, revision=revision, present=transaction.present))
-    transaction.publish(revision, (session_from((*live, revision)),), audit)
+    revoked = session_from((*live, revision))
+    values = {"id": session_id, "reason": reason, "revision": revision, "due_at": to_microseconds(revoked.until)}
+    transaction.later(_REVOKE.of({**values, "present": transaction.present}))
+    transaction.publish(revision, (revoked,), audit)
     return True

@@ -1,4 +1,7 @@
-"""Statements with named places, prepared once per connection, and values as the bytes that travel."""
+"""Statements with named places, prepared once per connection, and values as the bytes that travel.
+
+A tuple of texts, or of byte strings, is an array (PostgreSQL documentation, ``array_send``).
+"""
 
 from __future__ import annotations
 
@@ -76,10 +79,24 @@ def _text(value: str) -> bytes:
     return str.encode(value)
 
 
+_ARRAY: Final = struct.Struct(">iiiii")  # dimensions, has NULLs, type of the elements, their number, index of the first
+_LENGTH: Final = struct.Struct(">i")
+_TEXT_TYPE: Final = 25
+_BYTES_TYPE: Final = 17
+
+
+def _array(values: tuple[str, ...] | tuple[bytes, ...]) -> bytes:
+    kind = _BYTES_TYPE if values and isinstance(values[0], bytes) else _TEXT_TYPE
+    elements = [value if isinstance(value, bytes) else _text(value) for value in values]
+    told = b"".join(_LENGTH.pack(len(element)) + element for element in elements)
+    return _ARRAY.pack(1, 0, kind, len(elements), 1) + told
+
+
 _FORMS: Final[Mapping[type, Callable[[Any], bytes | None]]] = {
     NoneType: lambda _: None,
     bool: lambda value: b"\x01" if value else b"\x00",
     int: struct.Struct(">q").pack,
     str: _text,
     bytes: lambda value: value,
+    tuple: _array,
 }

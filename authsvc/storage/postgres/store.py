@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from authsvc.clock import Deadline, from_microseconds
@@ -14,20 +14,24 @@ from authsvc.model import (
     App,
     AuditEvent,
     KeyRecord,
+    LogLevel,
     Revision,
     ServiceAccount,
     Session,
     SessionId,
+    TokenId,
     UserId,
 )
-from authsvc.storage.base import Listener, SealedSecret, SessionState, TrustState
-from authsvc.storage.postgres import accounts, apps, secrets, sessions, trust, watermarks
+from authsvc.storage.base import FeedPage, Listener, SealedSecret, SessionState, TrustState
+from authsvc.storage.postgres import accounts, apps, following, keys, secrets, sessions, tokens, trust, watermarks
+from authsvc.storage.postgres import levels as log_levels
 from authsvc.storage.postgres.announcing import Announcer
+from authsvc.storage.postgres.hints import Hints
 from authsvc.storage.postgres.links import Links
-from authsvc.storage.postgres.lock import ExclusiveLock
+from authsvc.storage.postgres.lock import StoreLock
 from authsvc.storage.postgres.present import NOW, Present, microseconds
 from authsvc.storage.postgres.statement import Statement
-from authsvc.storage.postgres.transactions import Transactions
+from authsvc.storage.postgres.transactions import WHOLE_STATE_SECONDS, Transactions
 from authsvc.storage.rows import secrets as secret_rows
 from authsvc.storage.rows import sessions as session_rows
 from authsvc.storage.rows.moments import lifetime_microseconds
@@ -40,20 +44,18 @@ _PROBE = Statement(f"UPDATE meta SET probed_at = greatest({NOW}, probed_at + 1)"
 class PostgresStore:
     """The contract ``authsvc.storage.base.Store`` on one PostgreSQL database. Made by ``open_postgres``."""
 
-    def __init__(
-        self, links: Links, announcer: Announcer, *, epoch: int, present: Present, lock: ExclusiveLock | None
-    ) -> None:
+    def __init__(self, links: Links, hints: Hints, lock: StoreLock, *, present: Present, origin: str) -> None:
         self._links = links
-        self._announcer = announcer
-        self._epoch = epoch
+        self._hints = hints
+        self._announcer = Announcer()
         self._present = present
         self._lock = lock
         self._closing = threading.Lock()
-        self._transactions = Transactions(links, announcer, present, self._check)
+        self._transactions = Transactions(links, self._announcer, present, lock.check, origin)
 
     @property
     def epoch(self) -> int:
-        return self._epoch
+        return self._lock.epoch
 
     def listen(self, listener: Listener) -> None:
         self._announcer.listen(listener)
@@ -64,21 +66,59 @@ class PostgresStore:
 
     def close(self) -> None:
         with self._closing:
+            self._hints.close()
             self._links.close()
-            if self._lock is not None:
-                self._lock.close()
+            self._lock.close()
 
     def trust_state(self) -> TrustState:
         present = microseconds(self._present)
-        state = self._transactions.read_at_one_instant(lambda fetch: trust.read_trust_state(fetch, present))
-        self._announcer.know(state.revision)
-        return state
+        return self._transactions.read_at_one_instant(
+            lambda fetch: trust.read_trust_state(fetch, present), seconds=WHOLE_STATE_SECONDS
+        )
+
+    def changes_since(self, after: Revision, *, limit: int = 1000, deadline: Deadline | None = None) -> FeedPage | None:
+        ((head,),) = self._transactions.read(following.HEAD(), deadline=deadline)
+        if head <= after:  # as it is nearly always
+            return FeedPage(Revision(head), ())
+        return self._transactions.read_at_one_instant(
+            lambda fetch: following.read_changes(fetch, after, limit), deadline=deadline
+        )
+
+    def await_hint(self, seconds: float) -> None:
+        self._hints.wait(seconds)
 
     def secrets(self, purpose: str) -> tuple[SealedSecret, ...]:
-        return tuple(map(secret_rows.from_row, self._transactions.read(secrets.READ_ALL(purpose=purpose))))
+        return tuple(map(secret_rows.from_row, self._transactions.read(secrets.READ_OF(purpose=purpose))))
 
-    def add_secret(self, secret: SealedSecret) -> SealedSecret:
-        return self._transactions.run(lambda transaction: secrets.add_secret(transaction, secret))
+    def add_secret(self, secret: SealedSecret, audit: AuditEvent | None = None) -> SealedSecret:
+        return self._transactions.run(lambda transaction: secrets.add_secret(transaction, secret, audit))
+
+    def replace_secret(self, secret: SealedSecret, sealed_before: bytes, audit: AuditEvent | None = None) -> bool:
+        return self._transactions.run(
+            lambda transaction: secrets.replace_secret(transaction, secret, sealed_before, audit)
+        )
+
+    def remove_secret(self, purpose: str, number: int, audit: AuditEvent | None = None) -> bool:
+        return self._transactions.run(lambda transaction: secrets.remove_secret(transaction, purpose, number, audit))
+
+    def edit_keys(
+        self,
+        api_key: ApiKey,
+        edit: Callable[[tuple[KeyRecord, ...]], tuple[KeyRecord, ...]],
+        audit: AuditEvent | None,
+        *,
+        deadline: Deadline | None = None,
+    ) -> tuple[KeyRecord, ...]:
+        return self._transactions.run(
+            lambda transaction: keys.edit_keys(transaction, api_key, edit, audit), deadline=deadline
+        )
+
+    def set_levels(
+        self, levels: Sequence[LogLevel], *, reset: bool, audit: AuditEvent, deadline: Deadline | None = None
+    ) -> Revision:
+        return self._transactions.run(
+            lambda transaction: log_levels.set_levels(transaction, levels, reset=reset, audit=audit), deadline=deadline
+        )
 
     def create_app(self, app: App, key: KeyRecord, audit: AuditEvent, *, deadline: Deadline | None = None) -> App:
         return self._transactions.run(
@@ -178,9 +218,32 @@ class PostgresStore:
             deadline=deadline,
         )
 
-    def counts(self) -> Mapping[str, int]:
-        return self._transactions.read_at_one_instant(trust.read_counts)
+    def revoke_token(
+        self,
+        api_key: ApiKey,
+        token_id: TokenId,
+        until: datetime | None,
+        audit: AuditEvent,
+        *,
+        deadline: Deadline | None = None,
+    ) -> Revision:
+        return self._transactions.run(
+            lambda transaction: tokens.revoke_token(transaction, api_key, token_id, until, audit), deadline=deadline
+        )
 
-    def _check(self) -> None:
-        if self._lock is not None:
-            self._lock.check()
+    def clear_token(
+        self, api_key: ApiKey, token_id: TokenId, audit: AuditEvent, *, deadline: Deadline | None = None
+    ) -> bool:
+        return self._transactions.run(
+            lambda transaction: tokens.clear_token(transaction, api_key, token_id, audit), deadline=deadline
+        )
+
+    def clear_watermark(
+        self, api_key: ApiKey, user_id: UserId | None, audit: AuditEvent, *, deadline: Deadline | None = None
+    ) -> bool:
+        return self._transactions.run(
+            lambda transaction: watermarks.clear_watermark(transaction, api_key, user_id, audit), deadline=deadline
+        )
+
+    def counts(self) -> Mapping[str, int]:
+        return self._transactions.read_at_one_instant(trust.read_counts, seconds=WHOLE_STATE_SECONDS)

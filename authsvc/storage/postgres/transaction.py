@@ -16,6 +16,7 @@ from authsvc.clock import Deadline, deadline_after, seconds_left
 from authsvc.model import AuditEvent, Change, Commit, Revision
 from authsvc.storage.postgres.database import DEFAULT_SECONDS
 from authsvc.storage.postgres.faults import InDoubt
+from authsvc.storage.postgres.hints import tell
 from authsvc.storage.postgres.link import BEGIN, COMMIT, ROLLBACK, Link
 from authsvc.storage.postgres.statement import Request, Row, Statement, by_column, places
 from authsvc.storage.rows.feed import AUDIT_COLUMNS, FEED_COLUMNS, audit_row, feed_rows
@@ -64,16 +65,26 @@ def commit(link: Link, requests: list[Request], until: Deadline) -> list[list[Ro
     return rows
 
 
+class Unchanged(Exception):
+    """A unit's way to end when a rival was faster: nothing is left of it, and ``result`` is what it returns."""
+
+    def __init__(self, result: object) -> None:
+        super().__init__("nothing was changed")
+        self.result = result
+
+
 class Transaction:
     """What a unit of work is given; of no use once the unit has ended.
 
     ``present``: what stands for the present in the statements, as microseconds; None is the server's clock.
+    ``origin`` names the store to those who are told of its commits.
     """
 
-    __slots__ = ("_begun", "_ended", "_queue", "_until", "commit", "link", "present", "transaction_id")
+    __slots__ = ("_begun", "_ended", "_origin", "_queue", "_until", "commit", "link", "present", "transaction_id")
 
-    def __init__(self, link: Link, until: Deadline, present: int | None) -> None:
+    def __init__(self, link: Link, until: Deadline, present: int | None, origin: str = "") -> None:
         self.link = link
+        self._origin = origin
         self.present = present
         self.commit: Commit | None = None
         self.transaction_id = 0
@@ -107,11 +118,13 @@ class Transaction:
         ((revision, self.transaction_id),) = self.fetch(_NEXT_REVISION())
         return Revision(revision)
 
-    def publish(self, revision: Revision, changes: tuple[Change, ...], audit: AuditEvent) -> None:
-        """Write the feed and the audit rows of this revision, and have the listener told once it is durable."""
+    def publish(self, revision: Revision, changes: tuple[Change, ...], audit: AuditEvent | None) -> None:
+        """Write the feed and the audit rows of this revision, and have everybody told once it is durable."""
         for row in feed_rows(revision, changes):
             self.later(_FEED.of(by_column(FEED_COLUMNS, row)))
-        self.later(_AUDIT.of(by_column(AUDIT_COLUMNS, audit_row(revision, audit))))
+        if audit is not None:
+            self.later(_AUDIT.of(by_column(AUDIT_COLUMNS, audit_row(revision, audit))))
+        self.later(tell(revision, self._origin))
         self.commit = Commit(revision, changes)
 
     def finish(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterator
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import psycopg
 
@@ -21,7 +21,7 @@ from authsvc.storage.postgres.link import COMMIT, Link
 from authsvc.storage.postgres.links import Links
 from authsvc.storage.postgres.present import Present, microseconds
 from authsvc.storage.postgres.statement import Request, Row, Statement
-from authsvc.storage.postgres.transaction import MARGIN, Transaction, commit, limited, limits
+from authsvc.storage.postgres.transaction import MARGIN, Transaction, Unchanged, commit, limited, limits
 
 T = TypeVar("T")
 
@@ -39,10 +39,16 @@ _FATE = Statement("SELECT pg_xact_status(:transaction_id::bigint::text::xid8)")
 
 
 class Transactions:
-    """Safe to use from many threads at once. ``guard`` raises where nothing may be done now."""
+    """Safe to use from many threads at once. ``guard`` raises where nothing may be done now.
 
-    def __init__(self, links: Links, announcer: Announcer, present: Present, guard: Callable[[], None]) -> None:
+    ``origin`` names the store to those who are told of its commits.
+    """
+
+    def __init__(
+        self, links: Links, announcer: Announcer, present: Present, guard: Callable[[], None], origin: str
+    ) -> None:
         self._links = links
+        self._origin = origin
         self._announcer = announcer
         self._present = present
         self._guard = guard
@@ -64,10 +70,16 @@ class Transactions:
         until = _until(deadline, DEFAULT_SECONDS)
         return self._with_link(lambda link: link.exchange(limited(request, until), until + MARGIN)[-1], until, deadline)
 
-    def read_at_one_instant(self, work: Callable[[Callable[[Request], list[Row]]], T]) -> T:
+    def read_at_one_instant(
+        self,
+        work: Callable[[Callable[[Request], list[Row]]], T],
+        *,
+        seconds: float = DEFAULT_SECONDS,
+        deadline: Deadline | None = None,
+    ) -> T:
         """Run several reading statements that all see the same commit."""
-        until = deadline_after(WHOLE_STATE_SECONDS)
-        return self._with_link(lambda link: _at_one_instant(link, work, until), until, None)
+        until = _until(deadline, seconds)
+        return self._with_link(lambda link: _at_one_instant(link, work, until), until, deadline)
 
     def catch_up(self, *, deadline: Deadline | None = None) -> None:
         """Tell the listener of commits whose answers were lost, where their fate can be known by now."""
@@ -105,13 +117,16 @@ class Transactions:
             raise meant from None
 
     def _perform(self, link: Link, work: Callable[[Transaction], T], until: Deadline) -> T:
-        transaction = Transaction(link, until, microseconds(self._present))
+        transaction = Transaction(link, until, microseconds(self._present), self._origin)
         announcement: Announcement | None = None
         try:
             result = work(transaction)
             if transaction.commit is not None:
                 announcement = self._announcer.expect(transaction.commit, transaction.transaction_id)
             transaction.finish()
+        except Unchanged as end:
+            transaction.undo()
+            return cast(T, end.result)
         except InDoubt:
             if announcement is not None:
                 self._announcer.lost(announcement)

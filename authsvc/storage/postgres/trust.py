@@ -11,22 +11,20 @@ from psycopg import sql
 
 from authsvc.model import Revision
 from authsvc.storage.base import TrustState
-from authsvc.storage.postgres import sessions
+from authsvc.storage.postgres import keys as key_statements
+from authsvc.storage.postgres import levels as level_statements
+from authsvc.storage.postgres import secrets as secret_statements
+from authsvc.storage.postgres import sessions, tokens
 from authsvc.storage.postgres.present import NOW
 from authsvc.storage.postgres.statement import Request, Row, Statement
-from authsvc.storage.rows import accounts, apps, keys, revocations
+from authsvc.storage.rows import accounts, apps, keys, levels, revocations, secrets
 
 Fetch = Callable[[Request], list[Row]]
 
 _HEAD = Statement(f"SELECT revision, {NOW} FROM feed_head")
 _APPS = Statement(f"SELECT {apps.COLUMNS} FROM apps ORDER BY api_key")
-_KEYS = Statement(f"SELECT {keys.COLUMNS} FROM keys ORDER BY api_key, key_id")
 _ACCOUNTS = Statement(f"SELECT {accounts.COLUMNS} FROM accounts ORDER BY id")
 _CREDENTIALS = Statement(f"SELECT {accounts.CREDENTIAL_COLUMNS} FROM credentials ORDER BY account_id, position")
-_TOKENS = Statement(
-    f"SELECT {revocations.TOKEN_COLUMNS} FROM revoked_tokens"
-    " WHERE until IS NULL OR until > :now ORDER BY api_key, token_id"
-)
 _WATERMARKS = Statement(f"SELECT {revocations.WATERMARK_COLUMNS} FROM watermarks ORDER BY api_key, user_id")
 _TABLES = Statement(
     "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
@@ -40,11 +38,13 @@ def read_trust_state(fetch: Fetch, present: int | None) -> TrustState:
     return TrustState(
         revision=Revision(revision),
         apps=tuple(map(apps.from_row, fetch(_APPS()))),
-        keys=tuple(map(keys.from_row, fetch(_KEYS()))),
+        keys=tuple(map(keys.from_row, fetch(key_statements.READ_ALL()))),
         accounts=accounts.from_rows(fetch(_ACCOUNTS()), fetch(_CREDENTIALS())),
         sessions=tuple(map(revocations.session_from, fetch(sessions.REVOKED(now=now)))),
-        tokens=tuple(map(revocations.token_from, fetch(_TOKENS(now=now)))),
+        tokens=tuple(map(revocations.token_from, fetch(tokens.LIVE(now=now)))),
         watermarks=tuple(map(revocations.watermark_from, fetch(_WATERMARKS()))),
+        secrets=tuple(map(secrets.from_row, fetch(secret_statements.READ_ALL()))),
+        levels=tuple(map(levels.from_row, fetch(level_statements.READ_ALL(now=now)))),
     )
 
 

@@ -1,4 +1,7 @@
-"""Watermarks: what is revoked without touching what it covers."""
+"""Watermarks: what is revoked without touching what it covers.
+
+Whoever changes one holds the feed's number, so what is asked after taking it stays true until the commit.
+"""
 
 # ruff: noqa: S608 - statements are put together from constants; values are always bound
 
@@ -6,13 +9,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from authsvc.errors import NotFound, Reason
-from authsvc.model import ApiKey, AuditEvent, Revision, UserId
-from authsvc.storage.postgres.apps import IS_THERE
+from authsvc.model import ApiKey, AuditEvent, Revision, UserId, Watermark
+from authsvc.storage.postgres.apps import life_of
 from authsvc.storage.postgres.present import NOW
 from authsvc.storage.postgres.statement import Statement
-from authsvc.storage.postgres.transaction import Transaction
+from authsvc.storage.postgres.transaction import Transaction, Unchanged
 from authsvc.storage.rows.moments import optional_microseconds
+from authsvc.storage.rows.retention import Life, watermark_due
 from authsvc.storage.rows.revocations import WATERMARK_COLUMNS, user_column, watermark_from
 
 # Every part keeps the larger value; a part that is not set is NULL, which greatest() leaves out.
@@ -23,18 +26,29 @@ ON CONFLICT (api_key, user_id) DO UPDATE SET
     tokens_issued_before = greatest(watermarks.tokens_issued_before, excluded.tokens_issued_before),
     sessions_revision = greatest(watermarks.sessions_revision, excluded.sessions_revision),
     sessions_created_before = greatest(watermarks.sessions_created_before, excluded.sessions_created_before),
-    revision = excluded.revision
+    revision = excluded.revision,
+    sessions_revoked_at = greatest(watermarks.sessions_revoked_at, excluded.sessions_revoked_at)
 RETURNING {WATERMARK_COLUMNS}"""
 
 _RAISE = Statement(f"""
+WITH present AS MATERIALIZED (SELECT {NOW} AS moment)
 INSERT INTO watermarks ({WATERMARK_COLUMNS})
-VALUES (:api_key, :user_id, :revision, {NOW}, NULL, :revision, NULL, :revision)
+SELECT :api_key, :user_id, :revision, moment, NULL, :revision, NULL, :revision, moment FROM present
 {_KEEP_THE_LARGER}""")
 
 _RAISE_TIMES = Statement(f"""
 INSERT INTO watermarks ({WATERMARK_COLUMNS})
-VALUES (:api_key, :user_id, 0, NULL, :issued_before, 0, :issued_before, :revision)
+VALUES (:api_key, :user_id, 0, NULL, :issued_before, 0, :issued_before, :revision, NULL)
 {_KEEP_THE_LARGER}""")
+
+_OF = "WHERE api_key = :api_key AND user_id = :user_id"
+_PUT_OFF = Statement(f"UPDATE watermarks SET due_at = :due_at {_OF}")
+
+_COVERS_TOKENS = "(tokens_revision > 0 OR tokens_revoked_at IS NOT NULL OR tokens_issued_before IS NOT NULL)"
+_CAN_BE_CLEARED = Statement(f"SELECT 1::bigint FROM watermarks {_OF} AND {_COVERS_TOKENS}")
+_CLEAR = Statement(f"""
+UPDATE watermarks SET tokens_revision = 0, tokens_revoked_at = NULL, tokens_issued_before = NULL, revision = :revision
+{_OF} AND {_COVERS_TOKENS} RETURNING {WATERMARK_COLUMNS}""")
 
 
 def raise_watermark(
@@ -46,8 +60,7 @@ def raise_watermark(
 ) -> Revision:
     """See ``Store.raise_watermark``."""
     user = user_column(user_id)
-    if not transaction.fetch(IS_THERE(api_key=api_key)):
-        raise NotFound(Reason.APP_NOT_FOUND)
+    life = life_of(transaction, api_key)
     revision = transaction.next_revision()
     statement = _RAISE if issued_before is None else _RAISE_TIMES
     values = {
@@ -58,5 +71,29 @@ def raise_watermark(
         "issued_before": optional_microseconds(issued_before),
     }
     (row,) = transaction.fetch(statement.of(values))
-    transaction.publish(revision, (watermark_from(row),), audit)
+    mark = watermark_from(row)
+    _put_off(transaction, mark, life)
+    transaction.publish(revision, (mark,), audit)
     return revision
+
+
+def clear_watermark(transaction: Transaction, api_key: ApiKey, user_id: UserId | None, audit: AuditEvent) -> bool:
+    """See ``Store.clear_watermark``."""
+    values = {"api_key": api_key, "user_id": user_column(user_id)}
+    if not transaction.fetch(_CAN_BE_CLEARED.of(values)):
+        return False
+    life = life_of(transaction, api_key)
+    revision = transaction.next_revision()
+    row = transaction.fetch_one(_CLEAR.of({**values, "revision": revision}))
+    if row is None:  # a rival was faster
+        raise Unchanged(False)
+    mark = watermark_from(row)
+    _put_off(transaction, mark, life)
+    transaction.publish(revision, (mark,), audit)
+    return True
+
+
+def _put_off(transaction: Transaction, mark: Watermark, life: Life) -> None:
+    """Have the mark looked at when nothing it covers can live any more."""
+    user = user_column(mark.user_id)
+    transaction.later(_PUT_OFF(api_key=mark.api_key, user_id=user, due_at=watermark_due(mark, life)))

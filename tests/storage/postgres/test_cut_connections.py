@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from datetime import UTC, datetime
-from functools import partial
+from collections.abc import Iterator
 
 import pytest
 
 from authsvc.clock import deadline_after
 from authsvc.errors import Reason, Unavailable
-from authsvc.model import Commit, SessionRevoked
+from authsvc.model import App, Commit, SessionRevoked
 from authsvc.storage.base import Store
 from authsvc.storage.postgres import open_postgres
 from tests.storage.places import PostgresPlace, SettableClock
@@ -83,38 +80,19 @@ def test_the_listener_hears_what_was_kept(store: Store, wire: Wire, cut: Cut, he
     assert [commit.revision for commit in commits] == [store.trust_state().revision]
 
 
-def test_a_lock_is_taken_again_after_a_commit_in_doubt(store: Store, wire: Wire, raw: Connection) -> None:
-    """When the lock is lost right after a commit lost its answer, that commit counts as this process's own."""
-    store.close()  # one that holds the store for itself takes its place
-    url = f"postgresql://postgres@127.0.0.1:{wire.port}/{raw.info.dbname}?sslmode=disable&gssencmode=disable"
-    with closing(open_postgres(url, exclusive=True)) as alone:
-        never = datetime.max.replace(tzinfo=UTC)
-        session, commits = keep_session(alone, idle_expires_at=never, absolute_expires_at=never), list[Commit]()
-        alone.listen(commits.append)
-        wire.cut(Cut.AFTER_COMMIT)
-        with pytest.raises(Unavailable):
-            alone.revoke_session(session.id, "logout", an_audit())
-        (before,) = holders(raw)
-        raw.execute("SELECT pg_terminate_backend(%s)", before)
-        eventually(lambda: holders(raw) not in ([], [before]))
-        # Not a health check: that would ask what became of the commit by itself.
-        eventually(lambda: not _is_refused(partial(alone.session_state, session.id)))
-        assert [type(change) for commit in commits for change in commit.changes] == [SessionRevoked]
-
-
-def holders(raw: Connection) -> list[tuple[object, ...]]:
-    """The server's processes that hold the lock on the store."""
-    ours = "SELECT oid FROM pg_database WHERE datname = current_database()"
-    held = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = ({ours})"  # noqa: S608
-    return raw.execute(held).fetchall()
-
-
-def _is_refused(call: Callable[[], object]) -> bool:
-    try:
-        call()
-    except Unavailable:
-        return True
-    return False
+@pytest.mark.parametrize(("cut", "kept"), [(Cut.BEFORE_COMMIT, False), (Cut.AFTER_COMMIT, True)])
+def test_a_follower_reads_what_was_kept(store: Store, wire: Wire, cut: Cut, kept: bool) -> None:
+    """A revoke whose answer was lost is in the feed where it was kept, and its revision is the next one's otherwise."""
+    session, head = keep_session(store), store.trust_state().revision
+    wire.cut(cut)
+    with pytest.raises(Unavailable):
+        store.revoke_session(session.id, "logout", an_audit())
+    eventually(lambda: (now_kept(store, session).revoked_at is not None) is kept)
+    other = keep_app(store, "other")
+    page = store.changes_since(head)
+    assert page is not None
+    assert [type(commit.changes[0]) for commit in page.commits] == [SessionRevoked] * kept + [App]
+    assert other.revision == page.head == head + 1 + kept
 
 
 def test_a_server_that_does_not_answer_holds_nobody(store: Store, wire: Wire) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,11 +16,13 @@ from authsvc.model import Session
 from authsvc.storage import open_store
 from authsvc.storage.base import Store
 from authsvc.storage.errors import StoreInUse
+from authsvc.storage.postgres import PostgresStore
+from tests.storage.crowd import Background
 from tests.storage.places import PostgresPlace, SettableClock
 from tests.storage.postgres.conftest import Connection
 from tests.storage.postgres.server import Server
 from tests.storage.postgres.waiting import eventually
-from tests.storage.records import keep_app, keep_session, now_kept, turn
+from tests.storage.records import keep_session, now_kept, turn
 
 REFRESHERS = 8
 
@@ -173,49 +174,68 @@ def answers(store: Store) -> bool:
     return True
 
 
-def test_a_lock_that_was_lost_is_taken_again(place: PostgresPlace, postgres_server: Server) -> None:
-    """A store that is held exclusively is so again after a restart, without anybody doing anything."""
+def test_a_lock_that_was_lost_is_shared_again(place: PostgresPlace, postgres_server: Server) -> None:
+    """After a restart nobody gets the store alone while a server uses it, without anybody doing anything."""
     store = open_store(place.url, clock=system_clock)
     session = keep_session(store)
     stop_and_start(postgres_server, "fast")
     eventually(partial(answers, store))
     assert now_kept(store, session) == session
     with pytest.raises(StoreInUse, match="is in use"):
-        open_store(place.url, clock=system_clock)
+        open_store(place.url, clock=system_clock, exclusive=True)
     store.close()
 
 
-@pytest.mark.parametrize("change", [False, True])
-def test_who_lost_the_lock_to_another(place: PostgresPlace, raw: Connection, change: bool) -> None:
-    """While another process has the lock this one refuses; it goes on afterwards only if nothing was changed."""
+@pytest.mark.parametrize("restored", [False, True])
+def test_who_lost_the_lock_to_another(place: PostgresPlace, raw: Connection, restored: bool) -> None:
+    """While somebody has the store alone this one refuses; it goes on afterwards only if the epoch is the same."""
     store = open_store(place.url, clock=system_clock)
     session = keep_session(store)
     other = taken_over(place, raw)
-    eventually(lambda: not answers(store))
-    if change:
-        keep_app(other, "other")
+    eventually(lambda: "has the database for himself" in refusal_of(store))
+    if restored:
+        raw.execute("UPDATE meta SET epoch = epoch + 1")
     other.close()
-    if change:
-        eventually(lambda: "changed the store: start this one again" in refusal_of(store))
+    if restored:
+        eventually(lambda: "was restored: start this one again" in refusal_of(store))
     else:
         eventually(partial(answers, store))
         assert now_kept(store, session) == session
     store.close()
 
 
+def test_who_had_the_store_alone_does_not_get_it_back(place: PostgresPlace, raw: Connection) -> None:
+    """A lock that is held alone is not taken again: another may have been there meanwhile."""
+    alone = open_store(place.url, clock=system_clock, exclusive=True)
+    alone.ping()
+    throw_out_holders(raw)
+    assert refusal_of(alone) == refusal_of(alone) == "the lock on the store was lost"
+    place.open(clock=system_clock).ping()
+    alone.close()
+
+
 def refusal_of(store: Store) -> str:
-    """What a health check is refused with."""
-    with pytest.raises(Unavailable) as refusal:
+    """What a health check is refused with; empty where it is not."""
+    try:
         store.ping()
-    return refusal.value.detail
+    except Unavailable as refusal:
+        return refusal.detail
+    return ""
+
+
+def throw_out_holders(raw: Connection) -> None:
+    """End the sessions that hold the lock on the store."""
+    raw.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
 
 
 def taken_over(place: PostgresPlace, raw: Connection) -> Store:
-    """Another exclusive opener, who was faster when the lock was lost."""
+    """One who needs the store alone, and was faster when the lock was lost."""
     while True:
-        raw.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        )
-        with contextlib.suppress(StoreInUse):  # the first one was faster: again
-            return open_store(place.url, clock=system_clock)
+        opening = Background(partial(open_store, place.url, clock=system_clock, exclusive=True))
+        throw_out_holders(raw)
+        if not isinstance(other := opening.outcome(), StoreInUse):
+            assert isinstance(other, PostgresStore)
+            return other

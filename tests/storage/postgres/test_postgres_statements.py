@@ -77,11 +77,11 @@ def updates(link: Link, change: Request) -> tuple[int, int]:
 
 
 def test_a_turn_writes_to_the_row_alone(store: Store, link: Link) -> None:
-    """The statement that turns a session writes no index; one that moves its end does, and that is seen."""
+    """The statement that turns a session writes no index; one that moves when to look at it does, and that is seen."""
     session = keep_session(store)
     present = to_microseconds(session.created_at)
     turn = TURN(id=session.id, generation=0, request_id_hash=b"", idle_ttl=1, claims=None, present=present)
-    move = Statement("UPDATE sessions SET absolute_expires_at = absolute_expires_at + 1")()
+    move = Statement("UPDATE sessions SET due_at = due_at + 1")()
     assert updates(link, turn) == (1, 1)
     assert updates(link, move) == (1, 0)
 
