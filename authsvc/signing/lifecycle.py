@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from authsvc.model import Algorithm, App, KeyId, KeyRecord, KeyState
 from authsvc.signing.algorithms import FAMILIES
@@ -20,9 +21,30 @@ FEED_BOUND = timedelta(seconds=5)
 """By then every worker knows of a change, or answers no more: the lead time of keys that are not published."""
 
 KEPT_AFTER = timedelta(days=7)
-"""How long a key stays in the store after it verifies nothing any more: a clock that is ahead by less loses none."""
+"""How long a key stays in the store after it verifies nothing any more: who starts with a clock that is ahead by less
+loses none."""
 
 Keys = tuple[KeyRecord, ...]
+
+
+class Deed(StrEnum):
+    """What was done with a key, as the audit names it."""
+
+    PUBLISHED = "key.published"
+    ACTIVATED = "key.activated"
+    REVOKED = "key.revoked"
+    REMOVED = "key.removed"
+    MENDED = "key.mended"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One change of an app's keys: which key it is about, why, and the keys as they are afterwards."""
+
+    deed: Deed
+    key_id: KeyId
+    reason: str
+    keys: Keys
 
 
 class SuccessorNeeded(Exception):
@@ -34,10 +56,20 @@ class SuccessorNeeded(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Present:
+    """What a clock shows, and what it would show at the least and at the most, had it never been set since it was
+    first looked at. The three are the same where it never was."""
+
+    now: datetime
+    earliest: datetime
+    latest: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class LifeCycle:
     """The rules. ``feed_bound``: how far behind a worker may be that still answers.
 
-    ``seen`` is the latest moment that the worker's clock ever showed; ``spare`` a new pending key, where one was made.
+    ``spare`` is a new pending key for changes that need one, which raise ``SuccessorNeeded`` without it.
     """
 
     feed_bound: timedelta = FEED_BOUND
@@ -50,58 +82,76 @@ class LifeCycle:
         """From when a pending key may sign."""
         return key.created_at + self.lead_time(key.algorithm)
 
-    def wants_successor(self, keys: Keys, app: App, now: datetime) -> bool:
-        """Whether one should be published now: another algorithm is set, or the key will have reached its age by the
-        time its successor may sign."""
+    # -- what time brings ------------------------------------------------------------------------
+
+    def due(self, keys: Keys, app: App, present: Present, *, spare: KeyRecord | None) -> Move | None:
+        """The next change that is due, one at a time; None: nothing is."""
+        return (
+            _mended(keys, present.now)
+            or _removed(keys, app, present.earliest)
+            or self._come_of_age(keys, app, present)
+            or self._succeeded(keys, app, present.now, spare)
+        )
+
+    def _come_of_age(self, keys: Keys, app: App, present: Present) -> Move | None:
+        successor = pending(keys, app)
+        if successor is None or present.now < self.signs_from(successor):
+            return None
+        return self.activated(keys, successor.key_id, present, "its time has come")
+
+    def _succeeded(self, keys: Keys, app: App, now: datetime, spare: KeyRecord | None) -> Move | None:
         signing, age = active(keys), app.settings.key_rotation_age
-        if pending(keys, app) is not None:
-            return False
         if signing is None or signing.activated_at is None or signing.algorithm is not app.settings.algorithm:
-            return True
-        return age is not None and now >= signing.activated_at + age - self.lead_time(signing.algorithm)
+            return self.published(keys, app, spare, "another algorithm is set")
+        # So early that it signs when the key reaches its age; at once where a clock that was ahead has dated the key,
+        # whose age is anybody's guess.
+        early = signing.activated_at - LEAD_TIME
+        if age is None or early <= now < signing.activated_at + age - self.lead_time(signing.algorithm):
+            return None
+        return self.published(keys, app, spare, "key_rotation_age")
 
-    def published(self, keys: Keys, app: App, spare: KeyRecord | None) -> Keys:
-        """The keys with a successor, which is the pending one where there is one; raises ``SuccessorNeeded``."""
+    # -- what is asked for -----------------------------------------------------------------------
+
+    def published(self, keys: Keys, app: App, spare: KeyRecord | None, reason: str) -> Move | None:
+        """A successor is published; None where one is pending already."""
         if pending(keys, app) is not None:
-            return keys
-        # A pending key of another algorithm never signed, and never will.
-        return (*(key for key in keys if key.state is not KeyState.PENDING), _fitting(spare, app))
+            return None
+        if spare is None or spare.algorithm is not app.settings.algorithm:
+            raise SuccessorNeeded(app.settings.algorithm)
+        return Move(Deed.PUBLISHED, spare.key_id, reason, (*keys, spare))
 
-    def activated(self, keys: Keys, key_id: KeyId, now: datetime, *, seen: datetime) -> Keys:
-        """The keys with that pending one signing from now on, and the one that signed until now retired."""
+    def activated(self, keys: Keys, key_id: KeyId, present: Present, reason: str) -> Move:
+        """That pending key signs from now on, and the one that signed until now is retired."""
+        return Move(Deed.ACTIVATED, key_id, reason, self._with_active(keys, key_id, present))
+
+    def revoked(
+        self, keys: Keys, app: App, key_id: KeyId, present: Present, *, spare: KeyRecord | None, reason: str
+    ) -> Move | None:
+        """That key is revoked, and where it signed its successor signs at once; None where it was revoked already."""
+        after = tuple(_revoked(key, present.now) if key.key_id == key_id else key for key in keys)
+        if after == keys:
+            return None
+        if active(after) is None:
+            published = self.published(after, app, spare, reason)
+            after = after if published is None else published.keys
+            successor = pending(after, app)
+            assert successor is not None
+            after = self._with_active(after, successor.key_id, present)
+        return Move(Deed.REVOKED, key_id, reason, after)
+
+    def _with_active(self, keys: Keys, key_id: KeyId, present: Present) -> Keys:
         return tuple(
-            replace(key, state=KeyState.ACTIVE, activated_at=now)
+            replace(key, state=KeyState.ACTIVE, activated_at=present.now)
             if key.key_id == key_id
-            else self._retired(key, now, seen)
+            else self._retired(key, present)
             for key in keys
         )
 
-    def revoked(
-        self, keys: Keys, app: App, key_id: KeyId, now: datetime, *, seen: datetime, spare: KeyRecord | None
-    ) -> Keys:
-        """The keys with that one revoked; where it signed, its successor signs at once. Raises ``SuccessorNeeded``."""
-        after = tuple(_revoked(key, now) if key.key_id == key_id else key for key in keys)
-        if active(after) is not None:
-            return after
-        after = self.published(after, app, spare)
-        successor = pending(after, app)
-        assert successor is not None
-        return self.activated(after, successor.key_id, now, seen=seen)
-
-    def advanced(self, keys: Keys, app: App, now: datetime, *, seen: datetime) -> Keys:
-        """The keys after all that time has brought: the pending one signs, what verifies nothing any more is gone."""
-        after = tuple(_mended(key, now) for key in keys if not _is_over(key, app, now))
-        successor = pending(after, app)
-        if successor is None or now < self.signs_from(successor):
-            return after
-        return self.activated(after, successor.key_id, now, seen=seen)
-
-    def _retired(self, key: KeyRecord, now: datetime, seen: datetime) -> KeyRecord:
+    def _retired(self, key: KeyRecord, present: Present) -> KeyRecord:
         if key.state is not KeyState.ACTIVE:
             return key
-        # Workers sign with it until they have heard of this; and where a clock went backwards, there are tokens that
-        # it dated before it did.
-        last = max(now, seen, key.activated_at or now) + self.feed_bound
+        # Workers sign with it until they have heard of this; and where this clock went backwards, theirs did not.
+        last = max(present.latest, key.activated_at or present.latest) + self.feed_bound
         return replace(key, state=KeyState.RETIRED, retired_at=last)
 
 
@@ -125,32 +175,34 @@ def verifies_until(key: KeyRecord, app: App) -> datetime | None:
     return signed_until + app.longest_ttl_ever + app.settings.clock_skew
 
 
+def _removed(keys: Keys, app: App, now: datetime) -> Move | None:
+    over = next((key for key in keys if _is_over(key, app, now)), None)
+    if over is None:
+        return None
+    reason = "another algorithm is set" if over.state is KeyState.PENDING else "its tokens have ended"
+    return Move(Deed.REMOVED, over.key_id, reason, tuple(key for key in keys if key is not over))
+
+
 def _is_over(key: KeyRecord, app: App, now: datetime) -> bool:
     if key.state is KeyState.PENDING:
-        return key.algorithm is not app.settings.algorithm
+        return key.algorithm is not app.settings.algorithm  # it never signed, and never will
     # Others mint with an imported key too: the app may be told to accept that at any time.
     until = None if key.imported else verifies_until(key, app)
     return until is not None and now >= until + KEPT_AFTER
 
 
-def _mended(key: KeyRecord, now: datetime) -> KeyRecord:
-    """A key that became what it is at a moment far ahead, by a clock that was wrong, became so now: waiting for that
-    moment would be waiting for ever."""
-    limit = now + LEAD_TIME
-    if key.state is KeyState.PENDING and key.created_at > limit:
-        return replace(key, created_at=now)
-    if key.state is KeyState.ACTIVE and key.activated_at is not None and key.activated_at > limit:
-        return replace(key, activated_at=now)
-    return key
+def _mended(keys: Keys, now: datetime) -> Move | None:
+    """A key that was published at a moment far ahead, by a clock that was wrong, was published now: its lead time
+    would not end otherwise."""
+    waiting = (key for key in keys if key.state is KeyState.PENDING)
+    ahead = next((key for key in waiting if key.created_at > now + LEAD_TIME), None)
+    if ahead is None:
+        return None
+    after = tuple(replace(key, created_at=now) if key is ahead else key for key in keys)
+    return Move(Deed.MENDED, ahead.key_id, "dated by a clock that was ahead", after)
 
 
 def _revoked(key: KeyRecord, now: datetime) -> KeyRecord:
     if key.state is KeyState.REVOKED:
         return key
     return replace(key, state=KeyState.REVOKED, revoked_at=now)
-
-
-def _fitting(spare: KeyRecord | None, app: App) -> KeyRecord:
-    if spare is None or spare.algorithm is not app.settings.algorithm:
-        raise SuccessorNeeded(app.settings.algorithm)
-    return spare
