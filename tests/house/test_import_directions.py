@@ -20,6 +20,7 @@ VIOLATIONS = [
     ("apps", "import authsvc.rpc", "Imports go one way"),
     ("rpc", "import authsvc.app", "Imports go one way"),
     ("operations", "import authsvc.tokens", "Imports go one way"),
+    ("keys", "import authsvc.apps", "Imports go one way"),
     ("metrics", "import authsvc.errors", "Imports go one way"),
     ("newcomer", "import authsvc.errors", "Imports go one way"),
     ("rpc", "import authsvc.config", "Only app and cli read settings"),
