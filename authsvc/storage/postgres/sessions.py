@@ -31,7 +31,7 @@ FROM apps WHERE apps.api_key = :api_key
 ON CONFLICT (id) DO NOTHING RETURNING {COLUMNS}""")
 
 # Created before a watermark of its whole app or of its user; a time that is not set compares as unknown.
-_COVERED = """EXISTS (
+COVERED = """EXISTS (
     SELECT FROM watermarks AS mark
     WHERE mark.api_key = sessions.api_key AND mark.user_id IN ('', sessions.user_id)
         AND (sessions.created_revision < mark.sessions_revision OR sessions.created_at < mark.sessions_created_before)
@@ -39,7 +39,7 @@ _COVERED = """EXISTS (
 
 READ: Final = Statement(f"SELECT {COLUMNS} FROM sessions WHERE id = :id")
 
-STATE: Final = Statement(f"SELECT {COLUMNS}, {_COVERED}, greatest({NOW}, rotated_at) FROM sessions WHERE id = :id")
+STATE: Final = Statement(f"SELECT {COLUMNS}, {COVERED}, greatest({NOW}, rotated_at) FROM sessions WHERE id = :id")
 
 TURN: Final = Statement(f"""
 WITH present AS MATERIALIZED (SELECT {NOW} AS moment)
@@ -52,7 +52,7 @@ UPDATE sessions SET
 FROM present
 WHERE id = :id AND generation = :generation AND revoked_at IS NULL
     AND idle_expires_at > greatest(moment, rotated_at) AND absolute_expires_at > greatest(moment, rotated_at)
-    AND NOT {_COVERED}
+    AND NOT {COVERED}
 RETURNING {COLUMNS}""")
 
 # A turn waits for the end of whoever holds the row, and then finds it revoked. It is remembered until an access token

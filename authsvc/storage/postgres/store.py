@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from authsvc.clock import Deadline, from_microseconds
 from authsvc.errors import NotFound, Reason
@@ -13,17 +14,31 @@ from authsvc.model import (
     ApiKey,
     App,
     AuditEvent,
+    AuditRow,
     KeyRecord,
     LogLevel,
     Revision,
     ServiceAccount,
     Session,
     SessionId,
+    Subject,
     TokenId,
     UserId,
 )
-from authsvc.storage.base import FeedPage, Listener, SealedSecret, SessionState, TrustState
-from authsvc.storage.postgres import accounts, apps, following, keys, secrets, sessions, tokens, trust, watermarks
+from authsvc.storage.base import AuditFilter, FeedPage, Listener, Revocation, SealedSecret, SessionState, TrustState
+from authsvc.storage.postgres import (
+    accounts,
+    apps,
+    following,
+    keys,
+    lists,
+    secrets,
+    sessions,
+    tokens,
+    trust,
+    watermarks,
+)
+from authsvc.storage.postgres import audit as audit_rows
 from authsvc.storage.postgres import levels as log_levels
 from authsvc.storage.postgres.announcing import Announcer
 from authsvc.storage.postgres.hints import Hints
@@ -32,6 +47,7 @@ from authsvc.storage.postgres.lock import StoreLock
 from authsvc.storage.postgres.present import NOW, Present, microseconds
 from authsvc.storage.postgres.statement import Statement
 from authsvc.storage.postgres.transactions import WHOLE_STATE_SECONDS, Transactions
+from authsvc.storage.rows import feed as feed_rows
 from authsvc.storage.rows import secrets as secret_rows
 from authsvc.storage.rows import sessions as session_rows
 from authsvc.storage.rows.moments import lifetime_microseconds
@@ -244,6 +260,42 @@ class PostgresStore:
         return self._transactions.run(
             lambda transaction: watermarks.clear_watermark(transaction, api_key, user_id, audit), deadline=deadline
         )
+
+    def list_sessions(
+        self,
+        api_key: ApiKey,
+        *,
+        user_id: UserId | None = None,
+        include_ended: bool = False,
+        after: SessionId | None = None,
+        limit: int = 50,
+        deadline: Deadline | None = None,
+    ) -> tuple[SessionState, ...]:
+        fetch = partial(self._transactions.read, deadline=deadline, planned=True)
+        present = microseconds(self._present)
+        return lists.read_sessions(
+            fetch, api_key, user_id, after, include_ended=include_ended, limit=limit, present=present
+        )
+
+    def list_revocations(
+        self,
+        api_key: ApiKey,
+        *,
+        kind: Subject,
+        user_id: UserId | None = None,
+        after: str | None = None,
+        limit: int = 50,
+        deadline: Deadline | None = None,
+    ) -> tuple[Revocation, ...]:
+        fetch = partial(self._transactions.read, deadline=deadline, planned=True)
+        present = microseconds(self._present)
+        return lists.read_revocations(fetch, api_key, user_id, after, kind=kind, limit=limit, present=present)
+
+    def list_audit(
+        self, wanted: AuditFilter, *, before: int | None = None, limit: int = 50, deadline: Deadline | None = None
+    ) -> tuple[AuditRow, ...]:
+        reading = audit_rows.reading(wanted, before=before, limit=limit)
+        return tuple(map(feed_rows.audit_from, self._transactions.read(reading, deadline=deadline, planned=True)))
 
     def counts(self) -> Mapping[str, int]:
         return self._transactions.read_at_one_instant(trust.read_counts, seconds=WHOLE_STATE_SECONDS)

@@ -35,6 +35,7 @@ WHOLE_STATE_SECONDS: Final = 60.0
 """Reading everything a worker decides from may take longer than a call: a million rows come in a few seconds."""
 
 _BEGIN_SNAPSHOT = Statement("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+_FOR_ITS_VALUES = Statement("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
 _FATE = Statement("SELECT pg_xact_status(:transaction_id::bigint::text::xid8)")
 
 
@@ -65,10 +66,11 @@ class Transactions:
         """Run one changing statement as a transaction of its own; as ``run``, in one message and one answer."""
         return self._repeat(lambda link, until: commit(link, limited(request, until), until)[-1], deadline)
 
-    def read(self, request: Request, *, deadline: Deadline | None = None) -> list[Row]:
-        """Run one reading statement."""
+    def read(self, request: Request, *, deadline: Deadline | None = None, planned: bool = False) -> list[Row]:
+        """Run one reading statement; ``planned``: its plan is to be made for these values, not for any."""
         until = _until(deadline, DEFAULT_SECONDS)
-        return self._with_link(lambda link: link.exchange(limited(request, until), until + MARGIN)[-1], until, deadline)
+        requests = [*([_FOR_ITS_VALUES()] if planned else []), *limited(request, until)]
+        return self._with_link(lambda link: link.exchange(requests, until + MARGIN)[-1], until, deadline)
 
     def read_at_one_instant(
         self,
