@@ -44,6 +44,7 @@ from authsvc.model import (
     UserId,
     Watermark,
 )
+from authsvc.storage.columns import Columns
 
 Listener = Callable[[Commit], None]
 """Told of every commit of this process that has a revision, in commit order; must be quick and must not raise.
@@ -68,16 +69,20 @@ __all__ = [
 class TrustState:
     """Everything a worker decides from, as of ``revision``, read at one instant.
 
-    ``sessions`` holds only revocations that still matter at the time of reading.
+    ``sessions`` and ``tokens`` hold only revocations that still matter at the time of reading. There may be a million:
+    iterating makes a record at a time, and ``plain()`` gives tuples instead, with moments in microseconds. Of sessions
+    api_key, session id, until, revision; of tokens api_key, token id, until or None, revision; of watermarks api_key,
+    user id ('' for the app), tokens_revision, tokens_revoked_at or None, tokens_issued_before or None,
+    sessions_revision, sessions_created_before or None, revision, sessions_revoked_at or None.
     """
 
     revision: Revision
     apps: tuple[App, ...]
     keys: tuple[KeyRecord, ...]
     accounts: tuple[ServiceAccount, ...]
-    sessions: tuple[SessionRevoked, ...]
-    tokens: tuple[TokenRevoked, ...]
-    watermarks: tuple[Watermark, ...]
+    sessions: Columns[SessionRevoked]
+    tokens: Columns[TokenRevoked]
+    watermarks: Columns[Watermark]
     secrets: tuple[SealedSecret, ...] = ()
     levels: tuple[LogLevel, ...] = ()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
 from authsvc.clock import from_microseconds
 from authsvc.model import ApiKey, Revision, SessionId, SessionRevoked, TokenId, TokenRevoked, UserId, Watermark
+from authsvc.storage.columns import Columns
 from authsvc.storage.rows.moments import optional_moment
 
 WHOLE_APP: Final = ""
@@ -19,6 +21,21 @@ WATERMARK_COLUMNS: Final = (
 TOKEN_COLUMNS: Final = "api_key, token_id, until, revision"
 SESSION_COLUMNS: Final = "api_key, id, due_at, revoked_revision"
 """Of ended sessions: ``due_at`` is then until when each is remembered."""
+
+
+def sessions_of(rows: Iterable[tuple[Any, ...]]) -> Columns[SessionRevoked]:
+    """Many rows of ``SESSION_COLUMNS``."""
+    return Columns("soii", session_from, rows)
+
+
+def tokens_of(rows: Iterable[tuple[Any, ...]]) -> Columns[TokenRevoked]:
+    """Many rows of ``TOKEN_COLUMNS``."""
+    return Columns("soni", token_from, rows)
+
+
+def watermarks_of(rows: Iterable[tuple[Any, ...]]) -> Columns[Watermark]:
+    """Many rows of ``WATERMARK_COLUMNS``."""
+    return Columns("soinninin", watermark_from, rows)
 
 
 def user_column(user_id: UserId | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -40,6 +40,11 @@ def fetch(connection: apsw.Connection, statement: str, values: Values = ()) -> l
         if isinstance(value, str) and "\0" in value:
             raise ValueError("text that is kept must not hold a NUL character")
     return connection.execute(statement, values).fetchall()
+
+
+def stream(connection: apsw.Connection, statement: str, values: Sequence[Any] = ()) -> Iterator[Row]:
+    """The rows of one reading statement as they are asked for: to be read to the end, in a read transaction."""
+    return iter(connection.execute(statement, values))
 
 
 def fetch_one(connection: apsw.Connection, statement: str, values: Values = ()) -> Row | None:

@@ -15,11 +15,12 @@ import apsw
 from authsvc.clock import to_microseconds
 from authsvc.errors import NotFound, Reason
 from authsvc.model import ApiKey, AuditEvent, SessionId, SessionRevoked
+from authsvc.storage.columns import Columns
 from authsvc.storage.rows.retention import revoked_session_due
-from authsvc.storage.rows.revocations import SESSION_COLUMNS, session_from
+from authsvc.storage.rows.revocations import SESSION_COLUMNS, session_from, sessions_of
 from authsvc.storage.rows.sessions import COLUMNS
 from authsvc.storage.sqlite.apps import is_there, life_of
-from authsvc.storage.sqlite.connection import Row, fetch, fetch_one
+from authsvc.storage.sqlite.connection import Row, fetch_one, stream
 from authsvc.storage.sqlite.transaction import Transaction
 
 _OPEN = f"""
@@ -99,6 +100,6 @@ def revoke_session(transaction: Transaction, session_id: SessionId, reason: str,
     return True
 
 
-def read_revoked(connection: apsw.Connection, now: int) -> tuple[SessionRevoked, ...]:
+def read_revoked(connection: apsw.Connection, now: int) -> Columns[SessionRevoked]:
     """The sessions that were ended, and whose access tokens could still live."""
-    return tuple(session_from(row) for row in fetch(connection, _REVOKED, (now,)))
+    return sessions_of(stream(connection, _REVOKED, (now,)))

@@ -10,10 +10,11 @@ import apsw
 
 from authsvc.errors import NotFound, Reason
 from authsvc.model import ApiKey, AuditEvent, Gone, Revision, Subject, TokenId, TokenRevoked
+from authsvc.storage.columns import Columns
 from authsvc.storage.rows.moments import optional_microseconds
-from authsvc.storage.rows.revocations import TOKEN_COLUMNS, outlasts, token_from
+from authsvc.storage.rows.revocations import TOKEN_COLUMNS, outlasts, token_from, tokens_of
 from authsvc.storage.sqlite.apps import is_there
-from authsvc.storage.sqlite.connection import fetch
+from authsvc.storage.sqlite.connection import stream
 from authsvc.storage.sqlite.transaction import Transaction
 
 _READ = f"SELECT {TOKEN_COLUMNS} FROM revoked_tokens WHERE api_key = ? AND token_id = ?"
@@ -49,6 +50,6 @@ def clear_token(transaction: Transaction, api_key: ApiKey, token_id: TokenId, au
     return True
 
 
-def read_revoked_tokens(connection: apsw.Connection, now: int) -> tuple[TokenRevoked, ...]:
+def read_revoked_tokens(connection: apsw.Connection, now: int) -> Columns[TokenRevoked]:
     """The single tokens that were ended and would still live."""
-    return tuple(token_from(row) for row in fetch(connection, _LIVE, (now,)))
+    return tokens_of(stream(connection, _LIVE, (now,)))

@@ -10,10 +10,11 @@ import apsw
 
 from authsvc.clock import to_microseconds
 from authsvc.model import ApiKey, AuditEvent, Revision, UserId, Watermark
+from authsvc.storage.columns import Columns
 from authsvc.storage.rows.retention import watermark_due
-from authsvc.storage.rows.revocations import WATERMARK_COLUMNS, user_column, watermark_from
+from authsvc.storage.rows.revocations import WATERMARK_COLUMNS, user_column, watermark_from, watermarks_of
 from authsvc.storage.sqlite.apps import life_of
-from authsvc.storage.sqlite.connection import Row, fetch
+from authsvc.storage.sqlite.connection import Row, stream
 from authsvc.storage.sqlite.transaction import Transaction
 
 # Every part keeps the larger value. max() is NULL when one side is, hence coalesce.
@@ -81,10 +82,9 @@ def clear_watermark(transaction: Transaction, api_key: ApiKey, user_id: UserId |
     return True
 
 
-def read_watermarks(connection: apsw.Connection) -> tuple[Watermark, ...]:
+def read_watermarks(connection: apsw.Connection) -> Columns[Watermark]:
     """All watermarks, by app and user; an app's own comes before its users'."""
-    rows = fetch(connection, f"SELECT {WATERMARK_COLUMNS} FROM watermarks ORDER BY api_key, user_id")
-    return tuple(watermark_from(row) for row in rows)
+    return watermarks_of(stream(connection, f"SELECT {WATERMARK_COLUMNS} FROM watermarks ORDER BY api_key, user_id"))
 
 
 def _parts(transaction: Transaction, revision: Revision, issued_before: datetime | None) -> Row:

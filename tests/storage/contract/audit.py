@@ -30,9 +30,9 @@ def write(store: Store, *events: AuditEvent) -> None:
         store.raise_watermark(APP, SARA, event)
 
 
-def events(store: Store, wanted: AuditFilter = ANY, **options: int) -> list[AuditEvent]:
+def events(store: Store, wanted: AuditFilter = ANY) -> list[AuditEvent]:
     """The events in a list."""
-    return [row.event for row in store.list_audit(wanted, **options)]
+    return [row.event for row in store.list_audit(wanted)]
 
 
 class Audit:

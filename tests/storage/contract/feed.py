@@ -35,8 +35,8 @@ class Feed:
             Commit(account.revision, (account,)),
             Commit(edited_app.revision, (edited_app,)),
             Commit(edited_account.revision, (edited_account,)),
-            Commit(state.sessions[0].revision, state.sessions),
-            Commit(state.watermarks[0].revision, state.watermarks),
+            Commit(state.sessions[0].revision, tuple(state.sessions)),
+            Commit(state.watermarks[0].revision, tuple(state.watermarks)),
         ]
         assert [commit.revision for commit in heard] == list(range(app.revision, app.revision + 6))
         assert isinstance(heard[4].changes[0], SessionRevoked)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ Keys_ = tuple[KeyRecord, ...]
 Edit = Callable[[Keys_], Keys_]
 
 
-def pending(key_id: str = "key-2", **changes: object) -> KeyRecord:
+def pending(key_id: str = "key-2", **changes: Any) -> KeyRecord:
     """A key that does not sign yet."""
     return a_key(**{"key_id": KeyId(key_id), "state": KeyState.PENDING, "activated_at": None, **changes})
 
@@ -58,7 +59,7 @@ class Keys:
             imported=True,
         )
         kept = store.edit_keys(APP, lambda keys: (*keys, new), an_audit())
-        assert kept == (first, replace(new, revision=first.revision + 1)) == store.trust_state().keys
+        assert kept == (first, replace(new, revision=Revision(first.revision + 1))) == store.trust_state().keys
         assert store.trust_state().revision == first.revision + 1
 
     def test_the_edit_sees_all_keys_oldest_first(self, store: Store) -> None:
@@ -68,7 +69,12 @@ class Keys:
         added = [pending("b", created_at=START + HOUR), pending("c", created_at=START - HOUR), pending("a")]
         kept = store.edit_keys(APP, lambda keys: (*keys, *added), an_audit())
         seen: list[Keys_] = []
-        store.edit_keys(APP, lambda keys: seen.append(keys) or keys, an_audit())  # type: ignore[func-returns-value]
+
+        def look(keys: Keys_) -> Keys_:
+            seen.append(keys)
+            return keys
+
+        store.edit_keys(APP, look, an_audit())
         assert seen == [kept]
         assert [key.key_id for key in kept] == ["c", "a", "key-1", "b"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ import pytest
 
 from authsvc.model import (
     ApiKey,
+    Revision,
     Session,
     SessionId,
     SessionRevoked,
@@ -131,11 +133,12 @@ class Lists:
             for user in (SARA, None):
                 store.raise_watermark(ApiKey(api_key), user, an_audit())
         state = store.trust_state()
-        for kind, everything in [
-            (Subject.SESSION, state.sessions),
-            (Subject.TOKEN, state.tokens),
-            (Subject.WATERMARK, state.watermarks),
-        ]:
+        kept: dict[Subject, Sequence[Revocation]] = {
+            Subject.SESSION: state.sessions,
+            Subject.TOKEN: state.tokens,
+            Subject.WATERMARK: state.watermarks,
+        }
+        for kind, everything in kept.items():
             mine = [each for each in everything if each.api_key == APP]
             assert list(store.list_revocations(APP, kind=kind)) == mine
         assert names(store, Subject.WATERMARK) == ["", SARA]
@@ -190,7 +193,9 @@ class Lists:
         store.clear_watermark(APP, SARA, an_audit())
         (left,) = store.list_revocations(APP, kind=Subject.WATERMARK)
         assert isinstance(mark, Mark)
-        assert left == replace(mark, tokens_revision=0, tokens_revoked_at=None, revision=mark.revision + 1)
+        assert left == replace(
+            mark, tokens_revision=Revision(0), tokens_revoked_at=None, revision=Revision(mark.revision + 1)
+        )
 
     @pytest.mark.parametrize("kind", [Subject.APP, Subject.KEY, Subject.ACCOUNT])
     def test_other_kinds_are_not_revoked(self, store: Store, kind: Subject) -> None:

@@ -1,0 +1,93 @@
+"""Very many records of one kind, kept as columns until they are looked at: a million are a few objects each.
+
+Whole numbers are packed, texts that repeat are kept once, other values are the engine's own objects. A record is made
+when it is asked for and lives no longer than its reader wants it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, Final, Generic, TypeVar, overload
+
+T = TypeVar("T")
+
+Row = tuple[Any, ...]
+
+_CHUNK: Final = 4096
+_NONE: Final = -(2**63)
+"""Stands for a number that is missing; no moment and no revision is that small."""
+
+
+class Columns(Sequence[T], Generic[T]):
+    """Records as an immutable sequence. ``kinds`` has a letter for each column of the rows it is made from:
+
+    ``i`` whole numbers, ``n`` whole numbers that may be missing, ``s`` texts that repeat, ``o`` anything else.
+    Equal to any sequence of equal records.
+    """
+
+    __slots__ = ("_columns", "_kinds", "_length", "_record")
+
+    def __init__(self, kinds: str, record: Callable[[Row], T], rows: Iterable[Row] = ()) -> None:
+        self._kinds = kinds
+        self._record = record
+        self._columns: list[Any] = [array("q") if kind in "in" else [] for kind in kinds]
+        self._length = 0
+        shared: dict[str, str] = {}
+        rows = iter(rows)
+        while chunk := list(islice(rows, _CHUNK)):
+            self._length += len(chunk)
+            for kind, column, values in zip(kinds, self._columns, zip(*chunk, strict=True), strict=True):
+                column.extend(_packed(kind, values, shared))
+
+    def plain(self) -> Iterator[Row]:
+        """The rows they are made from, for readers to whom a record would be a detour."""
+        return zip(*map(_unpacked, self._kinds, self._columns), strict=True)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[T]:
+        return map(self._record, self.plain())
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[T, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
+        if isinstance(index, slice):
+            return tuple(self[place] for place in range(*index.indices(self._length)))
+        values = (column[index] for column in self._columns)
+        return self._record(
+            tuple(
+                None if kind == "n" and value == _NONE else value
+                for kind, value in zip(self._kinds, values, strict=True)
+            )
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Columns | tuple):
+            return NotImplemented
+        return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{self._length} records>"
+
+
+def _packed(kind: str, values: Sequence[Any], shared: dict[str, str]) -> Iterable[Any]:
+    match kind:
+        case "n":
+            return (_NONE if value is None else value for value in values)
+        case "s":
+            return (shared.setdefault(value, value) for value in values)
+        case _:
+            return values
+
+
+def _unpacked(kind: str, column: Iterable[Any]) -> Iterable[Any]:
+    return (None if value == _NONE else value for value in column) if kind == "n" else column
