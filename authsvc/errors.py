@@ -28,6 +28,7 @@ class Reason(StrEnum):
     NEVER_EXPIRES_NOT_ALLOWED = "NEVER_EXPIRES_NOT_ALLOWED"
     GRANT_EXCEEDS_OWN = "GRANT_EXCEEDS_OWN"
     APP_NOT_FOUND = "APP_NOT_FOUND"
+    KEY_NOT_FOUND = "KEY_NOT_FOUND"
     SERVICE_ACCOUNT_NOT_FOUND = "SERVICE_ACCOUNT_NOT_FOUND"
     CREDENTIAL_NOT_FOUND = "CREDENTIAL_NOT_FOUND"
     INVALID_REQUEST = "INVALID_REQUEST"
@@ -71,6 +72,7 @@ TEXTS: Mapping[Reason, str] = MappingProxyType(
         Reason.NEVER_EXPIRES_NOT_ALLOWED: "the app does not allow tokens without expiry (setting allow_never_expires)",
         Reason.GRANT_EXCEEDS_OWN: "a service account can grant only what it holds itself",
         Reason.APP_NOT_FOUND: "no app has this api_key",
+        Reason.KEY_NOT_FOUND: "the app has no key with this id",
         Reason.SERVICE_ACCOUNT_NOT_FOUND: "no service account has this id",
         Reason.CREDENTIAL_NOT_FOUND: "the service account has no credential with this id",
         Reason.INVALID_REQUEST: "the request has faults; the details name each field",
@@ -81,7 +83,7 @@ TEXTS: Mapping[Reason, str] = MappingProxyType(
         Reason.REFRESH_TOKEN_EXPIRED: "the session has expired; the user signs in again",
         Reason.REFRESH_TOKEN_REUSED: "an earlier refresh token came back: the session is revoked; sign in again",
         Reason.SESSION_REVOKED: "the session was revoked; the user signs in again",
-        Reason.KEY_NOT_READY: "the app has no key that may sign now",
+        Reason.KEY_NOT_READY: "the app has no key that may sign now, or the one that is named may not",
         Reason.CREDENTIAL_LIMIT: "the service account already has two credentials; revoke one first",
         Reason.APP_EXISTS: "an app with this api_key exists",
         Reason.SERVICE_ACCOUNT_EXISTS: "a service account with this name exists",
@@ -158,7 +160,7 @@ class RefreshRefused(AuthError):
 
 
 class KeyNotReady(AuthError):
-    """The app has no key in a state that signs."""
+    """The app has no key in a state that signs, or the one that is named may not sign yet, or not again."""
 
     def __init__(self, *, detail: str = "") -> None:
         super().__init__(Reason.KEY_NOT_READY, detail=detail)

@@ -37,6 +37,7 @@ STATUS: Mapping[Reason, grpc.StatusCode] = MappingProxyType(
         Reason.NEVER_EXPIRES_NOT_ALLOWED: grpc.StatusCode.PERMISSION_DENIED,
         Reason.GRANT_EXCEEDS_OWN: grpc.StatusCode.PERMISSION_DENIED,
         Reason.APP_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+        Reason.KEY_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
         Reason.SERVICE_ACCOUNT_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
         Reason.CREDENTIAL_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
         Reason.INVALID_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
