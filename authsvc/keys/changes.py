@@ -43,6 +43,10 @@ class KeyChanges:
         self._clock = clock
         self._log = log
 
+    def read(self, app: App, *, deadline: Deadline | None = None) -> Keys:
+        """The keys of an app as the store has them now, whoever changed them last."""
+        return self._store.edit_keys(app.api_key, lambda keys: keys, None, deadline=deadline)
+
     def make(self, app: App, keys: Keys, plan: Plan, *, by: str, deadline: Deadline | None = None) -> Done:
         """Carry a plan out, made anew each time somebody else was faster. Raises what the plan and the store raise."""
         while True:

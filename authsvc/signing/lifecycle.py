@@ -90,7 +90,7 @@ class LifeCycle:
             _mended(keys, present.now)
             or _removed(keys, app, present.earliest)
             or self._come_of_age(keys, app, present)
-            or self._succeeded(keys, app, present.now, spare)
+            or self.succession(keys, app, present.now, spare)
         )
 
     def _come_of_age(self, keys: Keys, app: App, present: Present) -> Move | None:
@@ -99,7 +99,8 @@ class LifeCycle:
             return None
         return self.activated(keys, successor.key_id, present, "its time has come")
 
-    def _succeeded(self, keys: Keys, app: App, now: datetime, spare: KeyRecord | None) -> Move | None:
+    def succession(self, keys: Keys, app: App, now: datetime, spare: KeyRecord | None) -> Move | None:
+        """A successor is published because the settings ask for one; None: they do not."""
         signing, age = active(keys), app.settings.key_rotation_age
         if signing is None or signing.activated_at is None or signing.algorithm is not app.settings.algorithm:
             return self.published(keys, app, spare, "another algorithm is set")
@@ -124,6 +125,14 @@ class LifeCycle:
         """That pending key signs from now on, and the one that signed until now is retired."""
         return Move(Deed.ACTIVATED, key_id, reason, self._with_active(keys, key_id, present))
 
+    def succeeded(self, keys: Keys, app: App, present: Present, *, spare: KeyRecord | None, reason: str) -> Move:
+        """A successor signs at once: the pending key, or a new one."""
+        published = self.published(keys, app, spare, reason)
+        keys = keys if published is None else published.keys
+        successor = pending(keys, app)
+        assert successor is not None
+        return self.activated(keys, successor.key_id, present, reason)
+
     def revoked(
         self, keys: Keys, app: App, key_id: KeyId, present: Present, *, spare: KeyRecord | None, reason: str
     ) -> Move | None:
@@ -132,11 +141,7 @@ class LifeCycle:
         if after == keys:
             return None
         if active(after) is None:
-            published = self.published(after, app, spare, reason)
-            after = after if published is None else published.keys
-            successor = pending(after, app)
-            assert successor is not None
-            after = self._with_active(after, successor.key_id, present)
+            after = self.succeeded(after, app, present, spare=spare, reason=reason).keys
         return Move(Deed.REVOKED, key_id, reason, after)
 
     def _with_active(self, keys: Keys, key_id: KeyId, present: Present) -> Keys:
