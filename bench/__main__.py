@@ -17,6 +17,7 @@ from pathlib import Path
 import grpc
 
 from authsvc.v1 import admin_pb2, admin_pb2_grpc, auth_pb2, auth_pb2_grpc
+from bench.imports import print_import_costs
 from bench.load import Request, closed_loop, open_loop
 from bench.servers import CLIENT_CORE, Server, authsvc_server, echo_server
 
@@ -186,6 +187,7 @@ def main() -> int:
     for row in every:
         row.ratio = echo.microseconds_cpu / row.microseconds_cpu
     _print(every)
+    print_import_costs()
     out = Path("var/bench.json")
     out.parent.mkdir(exist_ok=True, mode=0o700)
     out.write_text(json.dumps([asdict(row) for row in every], indent=2) + "\n")

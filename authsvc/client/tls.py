@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 
 from authsvc.logs import Logger
 
@@ -72,13 +70,14 @@ class _Contents:
 
 
 def _read(files: TlsFiles) -> _Contents:
+    from authsvc.client import pem  # noqa: PLC0415 - a third of what the client costs to import, and few have files
+
     contents = _Contents(*(_bytes_of(path) for path in (files.roots, files.certificate, files.key)))
-    if contents.roots is not None:
-        _certificates(contents.roots, files.roots)
-    if contents.certificate is not None and contents.key is not None:
-        leaf = _certificates(contents.certificate, files.certificate)[0]
-        if _public_bytes(leaf.public_key()) != _public_of_private(contents.key, files.key):
-            raise TlsUnusable(f"the key in {files.key} is not the key of the certificate in {files.certificate}")
+    try:
+        pem.check(contents.roots, contents.certificate, contents.key)
+    except pem.Unusable as fault:
+        where = {"roots": files.roots, "certificate": files.certificate, "key": files.key}
+        raise TlsUnusable(f"{where[fault.part]} {fault}") from None
     return contents
 
 
@@ -87,26 +86,6 @@ def _bytes_of(path: Path | None) -> bytes | None:
         return None if path is None else path.read_bytes()
     except OSError as fault:
         raise TlsUnusable(f"{path} cannot be read: {fault.strerror}") from None
-
-
-def _certificates(pem: bytes, path: Path | None) -> list[x509.Certificate]:
-    try:
-        return x509.load_pem_x509_certificates(pem)
-    except ValueError:
-        raise TlsUnusable(f"{path} must hold PEM certificates") from None
-
-
-def _public_of_private(pem: bytes, path: Path | None) -> bytes:
-    try:
-        return _public_bytes(serialization.load_pem_private_key(pem, password=None).public_key())
-    except (ValueError, TypeError):  # the second: it is encrypted
-        raise TlsUnusable(f"{path} must hold a PEM key, unencrypted") from None
-
-
-def _public_bytes(key: object) -> bytes:
-    return key.public_bytes(  # type: ignore[attr-defined, no-any-return]
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
 
 
 def _stamp_of(path: Path) -> tuple[int, int, int]:

@@ -206,7 +206,7 @@ def test_roots_are_followed_as_well(half: Half, demanding: Demanding) -> None:
     [
         ("first/nosuch", None, None, "nosuch cannot be read"),
         ("first/tls.key", None, None, "tls.key must hold PEM certificates"),
-        (None, "first/tls.crt", "second/tls.key", "is not the key of"),
+        (None, "first/tls.crt", "second/tls.key", "tls.key is not the key of the certificate"),
         (None, "first/tls.key", "first/tls.key", "tls.key must hold PEM certificates"),
         (None, "first/tls.crt", "first/tls.crt", "tls.crt must hold a PEM key"),
         (None, "first/tls.crt", "first/encrypted", "encrypted must hold a PEM key, unencrypted"),

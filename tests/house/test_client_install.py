@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -20,6 +21,30 @@ ABSENT = (
     "typer",
 )
 
+# What is loaded together with each name that the client offers, where everything is installed.
+LOADED = """
+import authsvc.client as sdk
+for name in sdk.__all__:
+    getattr(sdk, name)
+"""
+TELL = """
+import json, sys
+print(json.dumps(sorted(sys.modules)))
+"""
+OF_THE_SERVER = {
+    *("app", "cli", "rpc", "tokens", "accounts", "apps", "keys", "operations", "storage", "metrics", "config"),
+    *("trust.feed", "trust.secrets", "__main__"),
+}
+LIBRARIES_OF_THE_SERVER = {
+    *ABSENT,
+    "grpc_health",
+    "grpc_reflection",
+    "psycopg",
+    "psycopg_pool",
+    "sentry_sdk",
+    "starlette",
+}
+
 WITHOUT_SERVER = f"""
 import sys
 for name in {ABSENT!r}:
@@ -34,9 +59,29 @@ def run(program: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_client_needs_no_server_package() -> None:
-    """Importing the client works with the base dependencies alone."""
-    result = run("import authsvc.client")
+    """Importing the client, with all that it offers, works with the base dependencies alone."""
+    result = run(LOADED)
     assert result.returncode == 0, result.stderr
+
+
+def loaded(program: str) -> set[str]:
+    """The modules of the server, and its libraries, that a program of this environment ends up with."""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    modules = set(json.loads(done.stdout))
+    ours = {part for part in OF_THE_SERVER if f"authsvc.{part}" in modules}
+    return ours | {name for name in LIBRARIES_OF_THE_SERVER if name in modules}
+
+
+def test_the_client_loads_no_server_code() -> None:
+    """Whatever a program takes from the client, no module of the server and none of its libraries comes along."""
+    # gRPC and structlog look for some of them by themselves, and take what is there.
+    assert loaded(LOADED + TELL) - loaded("import grpc, structlog" + TELL) == set()
+
+
+def test_loaded_server_code_would_be_noticed() -> None:
+    """The control: a program that takes the client and the command line has a good part of both lists."""
+    found = loaded("import authsvc.app.composition, authsvc.cli.main" + LOADED + TELL)
+    assert {"rpc", "storage", "tokens", "metrics", "cli", "apsw", "pydantic", "prometheus_client", "typer"} <= found
 
 
 @pytest.mark.parametrize("name", ABSENT)
