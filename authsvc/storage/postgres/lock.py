@@ -16,7 +16,7 @@ from typing import Final
 import psycopg
 from psycopg.errors import LockNotAvailable
 
-from authsvc.clock import deadline_after
+from authsvc.clock import deadline_after, seconds_left
 from authsvc.storage.errors import StoreInUse
 from authsvc.storage.postgres.database import Database
 from authsvc.storage.postgres.faults import refused, unavailable
@@ -75,10 +75,11 @@ class StoreLock:
             return
         if not self._refusal:
             self._look.set()
-            with self._looked:
-                self._looked.wait_for(lambda: self._refusal or self._held(), MOMENT)
-        if not self._held():
-            raise refused(self._refusal or LOST)
+        until = deadline_after(MOMENT)
+        with self._looked:
+            while not self._held():
+                if self._refusal or not self._looked.wait(max(0.0, seconds_left(until))):
+                    raise refused(self._refusal or LOST)
 
     def close(self) -> None:
         """Let others have it. Closing twice is harmless."""
