@@ -134,17 +134,15 @@ def as_provider(token: str | None, provider: TokenFunction | TokenProvider | Non
 class _AnonymousSource:
     """Watching without an identity: each token is a new one, there is no session."""
 
-    issuer: Issuer
-    scope: auth_pb2.TokenScope
-    role: str
+    turn: Turn
 
     def begin(self, user_id: str) -> Turn:  # noqa: ARG002 - there is none
-        make = self.issuer.anonymous(self.scope, self.role)
-        return Turn(make, lambda answer: answer.token, awaited=self.issuer.awaited)
+        return self.turn
 
 
 def _open_anonymous(scope: auth_pb2.TokenScope, role: str, surroundings: Surroundings) -> Source:
-    return _AnonymousSource(surroundings.service(), scope, role)
+    issuer = surroundings.service()
+    return _AnonymousSource(Turn(issuer.anonymous(scope, role), lambda answer: answer.token, awaited=issuer.awaited))
 
 
 def _open_session(

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 from authsvc.client.tokens.renewal import Moment
+from authsvc.clock import system_randomness
 from authsvc.signing import base64url
 from authsvc.signing.strict_json import write_object
 from tests.alarms import HandAlarms
@@ -31,8 +32,8 @@ def living(clock: Callable[[], datetime], user_id: str = "sara", *, ttl: int = 3
 
 
 def fraction(of: float) -> Callable[[int], bytes]:
-    """Chance that always gives the same part of what it may."""
-    return lambda size: (int(of * 2 ** (8 * size)) if size == 4 else 7).to_bytes(size, "big")
+    """Chance that always gives the same part of what it may; what names something is still unlike all others."""
+    return lambda size: int(of * 2**32).to_bytes(4, "big") if size == 4 else system_randomness(size)
 
 
 @dataclass

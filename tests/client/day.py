@@ -1,0 +1,265 @@
+"""A day in the life of users who share a client: each refreshes its session, replies get lost, the server restarts.
+
+The server, its store and the wire are real; time is not. All that waits, managers and their alarms, waits on one clock
+that jumps from one event to the next, so a day takes as long as its calls.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from authsvc.accounts.requests import AccountProfile
+from authsvc.app.composition import build_server, open_domain
+from authsvc.client import AuthClient, AuthClientError, Failure, Retries, Unavailable
+from authsvc.client.tokens import faults
+from authsvc.client.tokens.manager import TokenManager
+from authsvc.client.tokens.providers import TokenProvider
+from authsvc.clock import system_randomness
+from authsvc.config import Settings
+from authsvc.logs import LoggerSystem
+from authsvc.model import ApiKey, AppSettings, Permission, TokenStatus
+from authsvc.signing.sealing import Kek
+from authsvc.v1 import auth_pb2
+from tests.alarms import HandAlarms
+from tests.conftest import HandClock
+
+TTL = timedelta(minutes=10)
+BETWEEN_CALLS = 300.0
+LAST_REPLIES = 60.0  # at most so many seconds before the end of a server are those whose replies all get lost
+LOST = Unavailable(Failure("UNAVAILABLE", "UNAVAILABLE", "the reply was lost"))
+
+
+class Timeline:
+    """A clock, and everything that is to happen by it, in its order."""
+
+    def __init__(self) -> None:
+        self.clock = HandClock()
+        self._begin = self.clock()
+        self._numbers = count()
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._called_off: set[int] = set()
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return (self.clock() - self._begin).total_seconds()
+
+    def monotonic(self) -> int:
+        """Nanoseconds since the beginning."""
+        return int(self.seconds * 1_000_000_000)
+
+    def __call__(self, span: timedelta, ring: Callable[[], None]) -> Callable[[], None]:
+        number = next(self._numbers)
+        heapq.heappush(self._events, (self.seconds + span.total_seconds(), number, ring))
+        return partial(self._called_off.add, number)
+
+    def run(self, until: float) -> None:
+        """Let happen what happens until then."""
+        while self._events and self._events[0][0] <= until:
+            due, number, ring = heapq.heappop(self._events)
+            if number not in self._called_off:
+                self.clock.move(seconds=max(due - self.seconds, 0))
+                ring()
+
+
+class RestartedServer:
+    """A server in this process over a store that outlives it."""
+
+    def __init__(self, state_dir: Path, timeline: Timeline) -> None:
+        self._state_dir = state_dir
+        self._timeline = timeline
+        self._lifetime = ExitStack()
+        self._credential = ""
+        self.client: AuthClient | None = None
+
+    def start(self) -> None:
+        """Serve, on a port of its own, and connect a client to it."""
+        settings = Settings(state_dir=self._state_dir, listen="127.0.0.1:0")
+        kek, clock = Kek(bytes(range(32))), self._timeline.clock
+        domain = self._lifetime.enter_context(
+            open_domain(settings, kek, clock=clock, randomness=system_randomness, alarm=HandAlarms())
+        )
+        domain.logs.configure_loggers({"default": {"level": "error"}})
+        rpc = build_server(domain, dev=True, reflection=False, clock=clock)
+        target = f"127.0.0.1:{rpc.listen('127.0.0.1:0')}"
+        rpc.health.set_serving(True)
+        self._lifetime.callback(rpc.stop, lame_duck=timedelta(0), grace=timedelta(seconds=2))
+        if not self._credential:
+            profile = AccountProfile("all", tuple(Permission), all_apps=True)
+            self._credential = domain.accounts.create_as("test", profile).credential.text
+            domain.apps.create_as("test", ApiKey("dev"), AppSettings(default_ttl=TTL))
+        own = [("grpc.use_local_subchannel_pool", 1)]
+        client = AuthClient(target, self._credential, options=own, retries=Retries(limit=0))
+        self.client = self._lifetime.enter_context(client)
+
+    def stop(self) -> None:
+        """End it; the store stays."""
+        self.client = None
+        self._lifetime.close()
+        self._lifetime = ExitStack()
+
+
+@dataclass
+class LossyClient:
+    """The client that all users share, over a network that loses replies: what was asked is done, nobody hears of it.
+
+    Without ``keeping_request_ids`` it is a client that makes a new one for each attempt: the control.
+    """
+
+    server: RestartedServer
+    timeline: Timeline
+    chances: random.Random
+    lost: float
+    keeping_request_ids: bool = True
+    dying_from: float = float("inf")
+    counts: Counter[str] = field(default_factory=Counter)
+    logs: LoggerSystem = field(default_factory=lambda: LoggerSystem(("client.tokens",), built_in=lambda *_: None))
+
+    def refresh_token(self, request: auth_pb2.RefreshTokenRequest) -> auth_pb2.RefreshTokenResponse:
+        """As the client's own; some replies get lost, all of those that a server makes in its last seconds."""
+        if not self.keeping_request_ids:
+            request = auth_pb2.RefreshTokenRequest(refresh_token=request.refresh_token)
+        answer = self._reached().refresh_token(request)
+        self.counts[auth_pb2.RefreshOutcome.Name(answer.outcome).removeprefix("REFRESH_OUTCOME_").lower()] += 1
+        if self.timeline.seconds >= self.dying_from or self.chances.random() < self.lost:
+            self.counts["lost replies"] += 1
+            raise LOST
+        return answer
+
+    def issue_token(self, request: auth_pb2.IssueTokenRequest) -> auth_pb2.IssueTokenResponse:
+        """As the client's own."""
+        return self._reached().issue_token(request)
+
+    def validate_token(self, request: auth_pb2.ValidateTokenRequest) -> auth_pb2.ValidateTokenResponse:
+        """As the client's own."""
+        return self._reached().validate_token(request)
+
+    def _reached(self) -> AuthClient:
+        if self.server.client is None:
+            self.counts["calls while it was down"] += 1
+            raise Unavailable(Failure("UNAVAILABLE", "UNAVAILABLE", "no server"))
+        return self.server.client
+
+
+@dataclass
+class Day:
+    """What came of it: users that were logged out, calls that were made and how they ended."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    logged_out: dict[str, str] = field(default_factory=dict)
+
+
+class Crowd:
+    """Users with a session each, who call now and then."""
+
+    def __init__(self, client: LossyClient, timeline: Timeline, users: int, day: Day) -> None:
+        self._client, self._timeline, self._day = client, timeline, day
+        self.managers = {f"user-{number}": self._sign_in(f"user-{number}") for number in range(users)}
+        for user in self.managers:
+            self._later(user)
+
+    def call(self, user: str) -> None:
+        """One call: with the token that is there, and the one after it where the service says it has expired."""
+        manager = self.managers[user]
+        token = manager.peek()
+        if token is not None:
+            status = self._status(token)
+            if status in (TokenStatus.EXPIRED, TokenStatus.ACTIVE, None):
+                self._day.counts[f"calls, {status or 'not answered'}"] += 1
+            else:
+                self._day.logged_out.setdefault(user, f"a token is {status}")
+        else:
+            self._day.counts["calls without a token"] += 1
+            self._ask(user)
+        self._later(user)
+
+    def _ask(self, user: str) -> None:
+        try:
+            self.managers[user].token(timeout=timedelta(microseconds=1))
+        except (faults.TokenTimeout, faults.ProviderFailed):
+            pass  # it is being loaded, or will be when the pause is over
+        except AuthClientError as error:
+            self._day.logged_out.setdefault(user, str(error))
+
+    def _sign_in(self, user: str) -> TokenManager:
+        request = auth_pb2.IssueTokenRequest(api_key="dev", user=auth_pb2.User(id=user), refreshable=True)
+        issued = self._client.issue_token(request)
+        chances: Any = self._client.chances
+        return TokenManager(
+            user,
+            TokenProvider.session(issued.refresh_token),
+            token=issued.token,
+            client=self._client,  # type: ignore[arg-type]  # the calls of a client that a session needs
+            api_key="dev",
+            alarm=self._timeline,
+            spawn=lambda work: work(),
+            clock=self._timeline.clock,
+            monotonic=self._timeline.monotonic,
+            randomness=chances.randbytes,
+        )
+
+    def _status(self, token: str) -> TokenStatus | None:
+        try:
+            answer = self._client.validate_token(auth_pb2.ValidateTokenRequest(api_key="dev", token=token))
+        except Unavailable:
+            return None
+        return TokenStatus(auth_pb2.TokenStatus.Name(answer.status).removeprefix("TOKEN_STATUS_"))
+
+    def _later(self, user: str) -> None:
+        span = timedelta(seconds=self._client.chances.expovariate(1 / BETWEEN_CALLS))
+        self._timeline(span, partial(self.call, user))
+
+
+@contextmanager
+def served(state_dir: Path, timeline: Timeline) -> Iterator[RestartedServer]:
+    """A server that is stopped in the end."""
+    server = RestartedServer(state_dir, timeline)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def live_through(
+    state_dir: Path,
+    *,
+    users: int,
+    hours: float = 24,
+    restarts: int = 24,
+    lost: float = 0.2,
+    seed: int = 1,
+    keeping_request_ids: bool = True,
+) -> Day:
+    """Let the users live through the day; afterwards each is asked for a token once more."""
+    timeline, chances, day = Timeline(), random.Random(seed), Day()
+    with served(state_dir, timeline) as server:
+        client = LossyClient(server, timeline, chances, lost, keeping_request_ids)
+        crowd = Crowd(client, timeline, users, day)
+        for restart in sorted(chances.uniform(600, hours * 3600 - 600) for _ in range(restarts)):
+            client.dying_from = restart - chances.uniform(0, LAST_REPLIES)
+            timeline.run(restart)
+            server.stop()
+            timeline.run(timeline.seconds + chances.uniform(40, 120))
+            server.start()
+            client.dying_from = float("inf")
+        timeline.run(hours * 3600)
+        for user in crowd.managers:
+            crowd.call(user)
+        client.lost = 0
+        timeline.run(hours * 3600 + 60)
+        for user, manager in crowd.managers.items():
+            if manager.peek() is None and user not in day.logged_out:
+                day.logged_out[user] = "there is no token"
+        day.counts.update(client.counts)
+    return day
