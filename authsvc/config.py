@@ -27,7 +27,6 @@ NOT_SERVED = frozenset(
         "MTLS_LISTEN",
         "HTTP_LISTEN",
         "TLS_CLIENT_CA",
-        "MAX_STALENESS",
         "WORKERS",
     )
 )
@@ -56,6 +55,12 @@ def span(value: object) -> object:
 def _within_a_day(value: timedelta) -> timedelta:
     if not timedelta(0) <= value <= timedelta(days=1):
         raise ValueError("must be a duration from 0s to 1d")
+    return value
+
+
+def _a_second_or_more(value: timedelta) -> timedelta:
+    if value < timedelta(seconds=1):
+        raise ValueError("must be at least 1s: changes are looked for four times a second")
     return value
 
 
@@ -92,6 +97,7 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     log_levels: str = ""
     log_format: Literal["json", "console"] = "json"
+    max_staleness: Annotated[Span, AfterValidator(_a_second_or_more)] = timedelta(seconds=5)
     shutdown_grace: Span = timedelta(seconds=15)
     lame_duck: Span = timedelta(seconds=2)
 

@@ -216,7 +216,8 @@ PUBLIC_ID = AccountId("public")
 class Principal:
     """An authenticated calling service: what the rules of a call are decided by.
 
-    Under ``PUBLIC_ID`` it is whoever calls an open method instead, for one app, from ``address``.
+    ``credential`` is the id of what it proved itself with. Under ``PUBLIC_ID`` it is whoever calls an open method
+    instead, for one app, from ``address``.
     """
 
     account_id: AccountId
@@ -226,6 +227,7 @@ class Principal:
     apps: frozenset[ApiKey]
     audiences: tuple[str, ...]
     address: str = ""
+    credential: str = ""
 
     @property
     def public(self) -> bool:

@@ -6,13 +6,23 @@ import hmac
 from collections.abc import Sequence
 
 from authsvc.accounts.credentials import read_credential
+from authsvc.clock import from_microseconds
 from authsvc.errors import CallerUnauthenticated, Reason
-from authsvc.model import Principal, ServiceAccount
+from authsvc.model import Credential, CredentialId, Principal, ServiceAccount
+from authsvc.trust.access import principal_of
 from authsvc.trust.view import TrustView
 
 _SCHEME = "Bearer "
 # What an unknown account is compared with, so that it costs what a known one costs.
-_NOBODY = (bytes(32), bytes(32))
+_NOBODY = (Credential(CredentialId(""), bytes(32), from_microseconds(0)),) * 2
+
+
+class CredentialUnmatched(CallerUnauthenticated):
+    """A credential in its right form that no live account is known to have; ``digest`` tells it from others."""
+
+    def __init__(self, digest: bytes) -> None:
+        super().__init__(Reason.CREDENTIAL_INVALID, detail="no live account has it")
+        self.digest = digest
 
 
 class Authenticator:
@@ -25,7 +35,8 @@ class Authenticator:
         """The principal whose credential is the one value of ``authorization``.
 
         Raises ``CallerUnauthenticated``: CREDENTIAL_MISSING without a value, CREDENTIAL_INVALID for several values,
-        another scheme, and a credential that is malformed, unknown, revoked or of a disabled account.
+        another scheme, and a credential that is malformed, unknown, revoked or of a disabled account; for the last
+        three it is ``CredentialUnmatched``, since the account may have been changed just now.
         """
         if not authorization:
             raise CallerUnauthenticated(Reason.CREDENTIAL_MISSING)
@@ -38,23 +49,19 @@ class Authenticator:
         if presented is None:
             raise _invalid("not of the form of a credential")
         account = self._view.account(presented.account_id)
-        if not _matches(account, presented.digest) or account is None or account.disabled:
-            raise _invalid("no live account has it")
-        return principal_of(account)
+        credential = _matching(account, presented.digest)
+        if account is None or account.disabled or credential is None:
+            raise CredentialUnmatched(presented.digest)
+        return principal_of(account, credential.id)
 
 
-def principal_of(account: ServiceAccount) -> Principal:
-    """What the rules of a call need to know of an account."""
-    return Principal(account.id, account.name, account.permissions, account.all_apps, account.apps, account.audiences)
-
-
-def _matches(account: ServiceAccount | None, digest: bytes) -> bool:
+def _matching(account: ServiceAccount | None, digest: bytes) -> Credential | None:
     """Always two comparisons in constant time, however many credentials there are and whichever fits."""
-    known = [credential.digest for credential in account.credentials] if account is not None else []
+    known = account.credentials if account is not None else ()
     first, second = (*known, *_NOBODY)[:2]
     # Both are evaluated: no short cut tells which one it was.
-    found = [hmac.compare_digest(first, digest), hmac.compare_digest(second, digest)]
-    return any(found)
+    found = [one for one in (first, second) if hmac.compare_digest(one.digest, digest)]
+    return found[0] if found and found[0].id else None
 
 
 def _invalid(detail: str) -> CallerUnauthenticated:

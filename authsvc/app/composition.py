@@ -38,8 +38,14 @@ from authsvc.tokens.mint import Mint
 from authsvc.tokens.refresh import Refresh
 from authsvc.tokens.refresh_token import RefreshTokens
 from authsvc.tokens.validate import Validate
+from authsvc.trust.catching_up import CatchingUp
 from authsvc.trust.feed import Feed
-from authsvc.trust.secrets import GUEST_KEY_PURPOSE, REFRESH_KEY_PURPOSE, service_secrets
+from authsvc.trust.follower import Follower
+from authsvc.trust.freshness import Freshness
+from authsvc.trust.learning import Learning
+from authsvc.trust.levels import Levels
+from authsvc.trust.second_look import SecondLook
+from authsvc.trust.secrets import GUEST_KEY_PURPOSE, REFRESH_KEY_PURPOSE, ServiceSecrets
 from authsvc.trust.view import TrustView
 from authsvc.verify.verifier import Verifier
 
@@ -53,6 +59,12 @@ class Domain:
 
     store: Store
     view: TrustView
+    feed: Feed
+    secrets: ServiceSecrets
+    levels: Levels
+    freshness: Freshness
+    follower: Follower
+    second_look: SecondLook
     apps: AppsAdmin
     accounts: AccountsAdmin
     logging: LoggingAdmin
@@ -67,11 +79,14 @@ def open_domain(
     kek: Kek,
     *,
     clock: Clock = system_clock,
+    monotonic: Monotonic = system_monotonic,
     randomness: Randomness = system_randomness,
     alarm: Alarm = start_alarm,
     migrate: bool = False,
 ) -> Iterator[Domain]:
     """Open the store and load what a worker decides from; ``migrate`` as ``open_store`` has it.
+
+    Others may have the store open too. Whoever serves starts the follower; it is stopped with the domain.
 
     Raises ``StoreRefused`` and ``SealBroken`` where an operator has to act, ``Unavailable`` where the store does not
     answer.
@@ -82,14 +97,41 @@ def open_domain(
         lifetimes.callback(logging.close)
         metrics = make_metrics()
         store = open_store(
-            settings.store_url, clock=clock, randomness=randomness, migrate=migrate, observer=metrics.store
+            settings.store_url,
+            clock=clock,
+            randomness=randomness,
+            exclusive=False,
+            migrate=migrate,
+            observer=metrics.store,
         )
         lifetimes.callback(store.close)
-        sealer, view = Sealer(kek, randomness), TrustView()
-        Feed(store, view, sealer)
+        sealer, view, trust = Sealer(kek, randomness), TrustView(), logs.get_logger("trust")
+        secrets = ServiceSecrets(sealer, clock=clock, settle=settings.max_staleness)
+        freshness = Freshness(settings.max_staleness, clock=clock, monotonic=monotonic)
+        learning = Learning(sealer, secrets, trust)
+        feed = Feed(store, view, learning)
+        follower = Follower(store, feed, view, freshness, trust, clock=clock)
+        lifetimes.callback(follower.stop)
+        second_look = SecondLook(lambda deadline: follower.looks.catch_up(deadline=deadline), monotonic=monotonic)
+        view.look_again = second_look
         apps = AppsAdmin(view, store, sealer, issuer=settings.issuer, clock=clock)
         accounts = AccountsAdmin(view, store, clock=clock, randomness=randomness)
-        yield Domain(store, view, apps, accounts, logging, sealer, logs, metrics)
+        yield Domain(
+            store=store,
+            view=view,
+            feed=feed,
+            secrets=secrets,
+            levels=learning.levels,
+            freshness=freshness,
+            follower=follower,
+            second_look=second_look,
+            apps=apps,
+            accounts=accounts,
+            logging=logging,
+            sealer=sealer,
+            logs=logs,
+            metrics=metrics,
+        )
 
 
 def build_server(
@@ -106,22 +148,23 @@ def build_server(
     tracing: Tracing | None = None,
 ) -> RpcServer:
     """The gRPC server over a domain, not listening yet."""
-    refresh_keys = service_secrets(domain.store, domain.sealer, REFRESH_KEY_PURPOSE, clock=clock)
-    guest_keys = service_secrets(domain.store, domain.sealer, GUEST_KEY_PURPOSE, clock=clock)
-    refresh_tokens, ids = RefreshTokens(refresh_keys), DerivedIds(guest_keys[max(guest_keys)], randomness)
+    domain.secrets.make_missing(domain.store)
+    refresh_tokens = RefreshTokens(domain.secrets.ring(REFRESH_KEY_PURPOSE))
+    ids = DerivedIds(domain.secrets.ring(GUEST_KEY_PURPOSE), randomness)
+    catching_up = CatchingUp(domain.view, domain.follower.looks, domain.freshness)
     store = observed_store(domain.store, tracing)
     verifier = Verifier(domain.view, clock=clock, development_tokens=dev or development_tokens)
     domain.metrics.signature_cache = cache_state(verifier)
     mint = Mint(domain.view, clock=clock, randomness=randomness, sign=observed_sign(domain.metrics, tracing))
     audit = TokenAudit(domain.logs.get_logger("audit"))
-    issue = Issue(domain.view, store, mint, refresh_tokens, ids, audit)
+    issue = Issue(domain.view, store, mint, refresh_tokens, ids, audit, catching_up)
     refresh = Refresh(domain.view, store, mint, refresh_tokens, audit, count=domain.metrics.refreshes.add)
     limits = limits or Limits()
     strangers = Strangers(Addresses(trusted_proxies), limits, monotonic)
     auth = AuthServicer(
         issue,
         refresh,
-        Validate(domain.view, verifier, DevelopmentNotice(domain.logs.get_logger("tokens"), clock=clock)),
+        Validate(domain.view, verifier, DevelopmentNotice(domain.logs.get_logger("tokens"), clock=clock), catching_up),
         Batches(Explanations(domain.logs.get_logger("rpc"), randomness)),
     )
     surface = Surface(
@@ -129,6 +172,8 @@ def build_server(
         guest=GuestServicer(GuestTokens(domain.view, issue, refresh, audit, strangers.admit_to)),
         admin=AdminServicer(domain.apps, domain.accounts, domain.logging),
         authenticator=Authenticator(domain.view),
+        freshness=domain.freshness,
+        second_look=domain.second_look,
         strangers=strangers,
         reflection=reflection or dev,
         reflection_open=dev,

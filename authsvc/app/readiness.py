@@ -1,4 +1,4 @@
-"""Keeps the health status truthful: SERVING only while the store answers."""
+"""Keeps the health status truthful: SERVING only while the store answers and its changes are known."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from authsvc.errors import AuthError, Reason
 from authsvc.logs import Logger
 from authsvc.rpc.health import Health
 from authsvc.storage.base import Store
+from authsvc.trust.freshness import Freshness
 
 LOOK_EVERY_SECONDS = 1.0
 
@@ -16,8 +17,9 @@ LOOK_EVERY_SECONDS = 1.0
 class Readiness:
     """Looks at the store from a thread of its own and tells the health service."""
 
-    def __init__(self, store: Store, health: Health, log: Logger) -> None:
+    def __init__(self, store: Store, freshness: Freshness, health: Health, log: Logger) -> None:
         self._store = store
+        self._freshness = freshness
         self._health = health
         self._log = log
         self._answers = False
@@ -52,7 +54,7 @@ class Readiness:
         if self._answers and not answers:
             self._log.error("store does not answer", reason=reason, detail=detail)
         self._answers = answers
-        self._health.set_serving(answers)
+        self._health.set_serving(answers and not self._freshness.stale)
 
     def _watch(self) -> None:
         while not self._stopping.wait(LOOK_EVERY_SECONDS):

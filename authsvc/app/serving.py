@@ -54,11 +54,12 @@ def _serve(server: RpcServer, domain: Domain, settings: Settings, stopping: Simp
         port = server.listen(settings.listen, _tls(settings, domain))
     except (AddressUnusable, TlsUnusable) as fault:
         raise Refused(str(fault)) from None
-    readiness = Readiness(domain.store, server.health, domain.logs.get_logger("storage"))
+    readiness = Readiness(domain.store, domain.freshness, server.health, domain.logs.get_logger("storage"))
     try:
         target = f"{settings.listen.rpartition(':')[0]}:{port}"
         if dev:
             print(greeting(target, make_dev_things(domain, settings, target)), flush=True)
+        domain.follower.start()
         readiness.start()
         log.info("server ready", target=target, version=__version__, pid=os.getpid())
         stopping.get()

@@ -38,7 +38,7 @@ class AuthServicer:
     def ValidateToken(self, request: pb.ValidateTokenRequest, call: Call) -> pb.ValidateTokenResponse:
         """``tokens.validate``."""
         call.about(request.api_key)
-        verdict = self._validate.validate(call.caller, convert.validate_request(request))
+        verdict = self._validate.validate(call.caller, convert.validate_request(request), deadline=call.deadline)
         call.reason = "" if verdict.active else verdict.status
         return pb.ValidateTokenResponse.FromString(self._verdicts.of(verdict).alone)
 
@@ -55,11 +55,12 @@ class AuthServicer:
 
     def BatchValidateTokens(self, batch: pb.BatchValidateTokensRequest, call: Call) -> pb.BatchValidateTokensResponse:
         """``tokens.validate``."""
-        caller, api_key = call.caller, batch.api_key
+        caller, api_key, arrival = call.caller, batch.api_key, self._validate.arrival()
         call.about(api_key)
 
         def serve(item: pb.ValidateTokenRequest) -> bytes:
-            verdict = self._validate.validate(caller, convert.validate_request(item, api_key=api_key))
+            request = convert.validate_request(item, api_key=api_key)
+            verdict = self._validate.validate(caller, request, deadline=call.deadline, arrival=arrival)
             return self._verdicts.of(verdict).in_batch
 
         return self._batches.work_off(batch, call, pb.BatchValidateTokensResponse, serve)

@@ -33,6 +33,7 @@ class Call:
     refusal: Exception | None = field(default=None, repr=False)
     tickets: list[Ticket] = field(default_factory=list)
     principal: Principal | None = None
+    undecided: bool = False  # nobody is known to have the credential; the store shall be asked on the call's thread
     address: str = ""
     app: str = field(default="", repr=False)
     reason: str = ""

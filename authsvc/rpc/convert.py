@@ -40,7 +40,7 @@ _KINDS = {
     Kind.ANONYMOUS: pb.TOKEN_KIND_ANONYMOUS,
     Kind.DEVELOPMENT: pb.TOKEN_KIND_DEVELOPMENT,
 }
-_CACHED = (pb.CONSISTENCY_UNSPECIFIED, pb.CONSISTENCY_CACHED)
+_STRONG = {pb.CONSISTENCY_UNSPECIFIED: False, pb.CONSISTENCY_CACHED: False, pb.CONSISTENCY_STRONG: True}
 _STATUSES = {status: pb.TokenStatus.Value(f"TOKEN_STATUS_{status.value}") for status in TokenStatus}
 
 
@@ -82,7 +82,7 @@ def validate_request(message: pb.ValidateTokenRequest, *, api_key: str = "") -> 
         channel_cid=message.channel_cid if message.HasField("channel_cid") else None,
         audience=message.audience if message.HasField("audience") else None,
         any_role_of=tuple(message.roles.any_of) if message.HasField("roles") else None,
-        strong=message.consistency not in _CACHED,
+        strong=_STRONG.get(message.consistency),
         after_revision=message.after_revision,
     )
 

@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 
 from authsvc.rpc.call import Call
 from authsvc.rpc.interceptors.body import Body, parse_request
+from authsvc.rpc.interceptors.credentials import Credentials
 from authsvc.rpc.interceptors.errors import Errors
 from authsvc.rpc.interceptors.request_log import RequestLog
 from authsvc.rpc.interceptors.step import Interceptor, Proceed
@@ -37,6 +38,7 @@ class Steps:
     chain: Sequence[Interceptor]
     log: RequestLog
     errors: Errors
+    credentials: Credentials
     body: Body
     tracing: Tracing | None = None
 
@@ -86,11 +88,13 @@ class Pipeline(grpc.ServerInterceptor):
     def _watch(self, call: Call, messages: Iterator[bytes], context: grpc.ServicerContext, send: Send) -> None:
         self._begin_stream(call, messages, context)
         with self._steps.errors.translating(call):
+            self._steps.credentials.decide(call)
             self._steps.body.serve(call, lambda call: call.known_method.serve(call.request, call, send))
 
     def _dialog(self, call: Call, messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Message]:
         self._begin_stream(call, messages, context)
         with self._steps.errors.translating(call):
+            self._steps.credentials.decide(call)
             yield from call.known_method.serve(self._patient_requests(call), call)
             call.answered = True
 

@@ -15,7 +15,7 @@ from authsvc.accounts.authenticate import Authenticator
 from authsvc.clock import Randomness
 from authsvc.logs import LoggerSystem
 from authsvc.metrics import Metrics
-from authsvc.rpc.access import declared_rules, foreign_rules
+from authsvc.rpc.access import HEALTH_CHECK, HEALTH_WATCH, declared_rules, foreign_rules
 from authsvc.rpc.admin_servicer import AdminServicer
 from authsvc.rpc.auth_servicer import AuthServicer
 from authsvc.rpc.explanations import Explanations
@@ -27,6 +27,7 @@ from authsvc.rpc.interceptors.credentials import Credentials
 from authsvc.rpc.interceptors.deadline import Deadlines
 from authsvc.rpc.interceptors.errors import Errors
 from authsvc.rpc.interceptors.request_log import RequestLog
+from authsvc.rpc.interceptors.staleness import Staleness
 from authsvc.rpc.interceptors.strangers import StrangerLimits
 from authsvc.rpc.limits import Limits
 from authsvc.rpc.methods import Method, by_name, methods_of_service
@@ -35,6 +36,8 @@ from authsvc.rpc.pipeline import Pipeline, Steps
 from authsvc.rpc.reflection import reflection_methods
 from authsvc.rpc.strangers import Strangers
 from authsvc.rpc.tls import TlsFiles
+from authsvc.trust.freshness import Freshness
+from authsvc.trust.second_look import SecondLook
 from authsvc.v1 import admin_pb2, auth_pb2, guest_pb2
 
 if TYPE_CHECKING:
@@ -48,6 +51,16 @@ _GUEST = guest_pb2.DESCRIPTOR.services_by_name["GuestService"]
 _ADMIN = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
 OUR_SERVICES = (_AUTH.full_name, _GUEST.full_name, _ADMIN.full_name)
 REFLECTED = (*OUR_SERVICES, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection")
+
+# Health tells about itself; of the others each request says whether the store is to be asked (STRONG).
+ANSWERS_WHILE_STALE = frozenset(
+    (
+        HEALTH_CHECK,
+        HEALTH_WATCH,
+        f"/{_AUTH.full_name}/ValidateToken",
+        f"/{_AUTH.full_name}/BatchValidateTokens",
+    )
+)
 
 _KIB = 1024
 _SECOND = 1000
@@ -81,6 +94,8 @@ class Surface:
     guest: GuestServicer
     admin: AdminServicer
     authenticator: Authenticator
+    freshness: Freshness
+    second_look: SecondLook
     strangers: Strangers
     reflection: bool
     reflection_open: bool
@@ -160,6 +175,14 @@ class RpcServer:
         rpc = logs.get_logger("rpc")
         log, errors = RequestLog(rpc, randomness, metrics.calls), Errors(Explanations(rpc, randomness))
         principals = PrincipalAdmission(self._limits)
+        streams = StreamAdmission(self._limits)
+        credentials = Credentials(
+            surface.authenticator,
+            logs.get_logger("credentials"),
+            freshness=surface.freshness,
+            second_look=surface.second_look,
+            admission=(principals, streams),
+        )
         body = Body(self.patience, (self._admission, principals))  # a batch is counted when its items are known
         return Steps(
             chain=(
@@ -170,14 +193,16 @@ class RpcServer:
                 errors,  # inside it, so that the code is final when the line is written
                 Deadlines(),  # before any work
                 self._admission,  # before the credential, so that a flood costs no hashing
-                Credentials(surface.authenticator, logs.get_logger("credentials")),  # before any body
+                Staleness(surface.freshness, ANSWERS_WHILE_STALE),  # before the credential, which is judged by memory
+                credentials,  # before any body
                 principals,  # only now it is known whose call it is
-                StreamAdmission(self._limits),
+                streams,
                 StrangerLimits(surface.strangers, open_methods()),  # needs a thread, which must not wait for a body
                 body,  # last: nothing of a body is looked at before all others said yes
             ),
             log=log,
             errors=errors,
+            credentials=credentials,
             body=body,
             tracing=tracing,
         )

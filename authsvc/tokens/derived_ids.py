@@ -9,14 +9,15 @@ from typing import NoReturn
 
 from authsvc.clock import Randomness
 from authsvc.model import ApiKey, Kind, Principal, SessionId, UserId
+from authsvc.trust.secrets import SecretRing
 from authsvc.verify.identifiers import GUEST_PREFIX
 
 
 class DerivedIds:
     """Ids under the service's guest key: nobody without it can foresee or link them. Does not print the key."""
 
-    def __init__(self, key: bytes, randomness: Randomness) -> None:
-        self._key = key
+    def __init__(self, keys: SecretRing, randomness: Randomness) -> None:
+        self._keys = keys
         self._randomness = randomness
 
     def __repr__(self) -> str:
@@ -45,7 +46,8 @@ class DerivedIds:
             return uuid.UUID(bytes=self._randomness(16), version=4)
         encoded = [part.encode() for part in parts]
         message = b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
-        digest = hmac.digest(self._key, message, hashlib.sha256)
+        _, key = self._keys.current()
+        digest = hmac.digest(key, message, hashlib.sha256)
         return uuid.UUID(int=_version_8(digest[:16]))
 
 

@@ -17,6 +17,7 @@ from authsvc.tokens.issue import Issue, IssuedToken
 from authsvc.tokens.refresh import Refresh, RefreshedToken
 from authsvc.tokens.requests import AnonymousSubject, GuestSubject, IssueRequest, RefreshRequest, ScopeRequest
 from authsvc.tokens.rules import check_scope
+from authsvc.trust.access import known_app
 from authsvc.trust.view import TrustView
 from authsvc.verify.cid_patterns import is_open
 
@@ -57,7 +58,7 @@ class GuestTokens:
 
     def issue(self, wish: GuestWish, address: str, *, deadline: Deadline | None = None) -> IssuedToken:
         """A token for a guest of an app; raises ``CallerForbidden`` (PUBLIC_GUESTS_DISABLED) too."""
-        caller = self._guest_of(_named(wish.api_key), address)
+        caller = self._guest_of(_named(wish.api_key), address, deadline)
         request = IssueRequest(
             api_key=wish.api_key,
             subject=wish.guest,
@@ -76,13 +77,13 @@ class GuestTokens:
         if not session.opened_public:
             self._audit.opened_by_a_service(the_public(session.api_key, address), session)
             raise RefreshRefused(Reason.REFRESH_TOKEN_INVALID, detail="a service opened the session")
-        caller = self._guest_of(session.api_key, address)
+        caller = self._guest_of(session.api_key, address, deadline)
         return self._refresh.go_on(caller, request, found, deadline=deadline)
 
     def issue_anonymous(self, wish: AnonymousWish, address: str, *, deadline: Deadline | None = None) -> IssuedToken:
         """A token for an anonymous visitor of what an app opens to all; raises SCOPE_NOT_PUBLIC for anything else."""
         api_key = _named(wish.api_key)
-        settings = self._settings(api_key)
+        settings = self._settings(api_key, deadline)
         if settings is None or not (settings.anonymous_enabled and settings.public_anonymous_cids):
             raise CallerForbidden(Reason.SCOPE_NOT_PUBLIC)
         self._admit(api_key)
@@ -92,17 +93,17 @@ class GuestTokens:
         request = IssueRequest(api_key=wish.api_key, subject=AnonymousSubject(), scope=scope)
         return self._issue.issue(the_public(api_key, address), request, deadline=deadline)
 
-    def _guest_of(self, api_key: ApiKey, address: str) -> Principal:
+    def _guest_of(self, api_key: ApiKey, address: str, deadline: Deadline | None) -> Principal:
         """The caller of an app that lets strangers be its guests."""
-        settings = self._settings(api_key)
+        settings = self._settings(api_key, deadline)
         if settings is None or not (settings.guests_enabled and settings.public_guests):
             raise CallerForbidden(Reason.PUBLIC_GUESTS_DISABLED)
         self._admit(api_key)
         return the_public(api_key, address)
 
-    def _settings(self, api_key: ApiKey) -> AppSettings | None:
+    def _settings(self, api_key: ApiKey, deadline: Deadline | None) -> AppSettings | None:
         """None for an app that does not exist, which is answered as one that is switched off: no name is told."""
-        trust = self._view.app(api_key)
+        trust = known_app(self._view, api_key, deadline=deadline)
         return trust.app.settings if trust is not None else None
 
 

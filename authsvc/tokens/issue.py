@@ -16,9 +16,10 @@ from authsvc.tokens.mint import Grant, Mint, MintedToken
 from authsvc.tokens.opening import open_session
 from authsvc.tokens.refresh_token import RefreshTicket, RefreshTokens
 from authsvc.tokens.requests import AnonymousSubject, ExpiresAt, IssueRequest, NeverExpires
-from authsvc.tokens.rules import NOT_IN_THIS_VERSION, check_request_id, check_scope, custom_claims
+from authsvc.tokens.rules import check_after_revision, check_request_id, check_scope, custom_claims
 from authsvc.tokens.subjects import ResolvedSubject, resolve_subject
 from authsvc.trust.access import app_for
+from authsvc.trust.catching_up import CatchingUp
 from authsvc.trust.view import AppTrust, TrustView
 from authsvc.verify.identifiers import check_audience
 
@@ -43,6 +44,7 @@ class Issue:
         refresh_tokens: RefreshTokens,
         ids: DerivedIds,
         audit: TokenAudit,
+        catching_up: CatchingUp,
     ) -> None:
         self._view = view
         self._store = store
@@ -50,15 +52,19 @@ class Issue:
         self._refresh_tokens = refresh_tokens
         self._ids = ids
         self._audit = audit
+        self._catching_up = catching_up
 
     def issue(self, principal: Principal, request: IssueRequest, *, deadline: Deadline | None = None) -> IssuedToken:
         """Mint what the request asks for, and open the session it belongs to.
 
         A refreshable request repeated with its ``request_id`` answers with the session the first one opened. Raises
         ``InvalidRequest`` with every fault at once, ``CallerForbidden``, ``NotFound``, ``KeyNotReady``, for a repeated
-        request whose session ended ``RefreshRefused``, and what the store raises.
+        request whose session ended ``RefreshRefused``, ``Unavailable`` (STALE) for a revision that is not seen in
+        time, and what the store raises.
         """
-        trust = app_for(self._view, principal, request.api_key)
+        if request.after_revision > 0:
+            self._catching_up.to_revision(request.after_revision, deadline=deadline)
+        trust = app_for(self._view, principal, request.api_key, deadline=deadline)
         if trust.app.settings.suspended:
             raise CallerForbidden(Reason.APP_SUSPENDED)
         subject, grant = self._judge(principal, trust, request)
@@ -72,8 +78,7 @@ class Issue:
     def _judge(self, principal: Principal, trust: AppTrust, request: IssueRequest) -> tuple[ResolvedSubject, Grant]:
         faults, settings = Faults(), trust.app.settings
         check_request_id(request.request_id, faults)
-        if request.after_revision:
-            faults.add("after_revision", NOT_IN_THIS_VERSION)
+        check_after_revision(request.after_revision, faults)
         if request.scope is not None:
             check_scope(request.scope, faults)
         check_audience(request.audience, faults)

@@ -20,6 +20,7 @@ from authsvc.tokens.requests import RefreshRequest
 from authsvc.tokens.rules import check_request_id
 from authsvc.tokens.sessions import Fate, Presented, judge
 from authsvc.tokens.subjects import allow_kind
+from authsvc.trust.access import known_app
 from authsvc.trust.view import AppTrust, TrustView
 
 MOST_TRIES = 16
@@ -103,7 +104,7 @@ class Refresh:
         self, principal: Principal, request: RefreshRequest, found: FoundSession, *, deadline: Deadline | None = None
     ) -> RefreshedToken:
         """Rotate or replay the session that ``find`` found for this request."""
-        trust = self._allowed(principal, found.state.session)
+        trust = self._allowed(principal, found.state.session, deadline)
         presented = Presented(found.generation, request_id_hash(request.request_id))
         refreshed = self._settle(principal, trust, found.state, presented, request, deadline)
         self._audit.refreshed(principal, refreshed.minted.token, request.request_id, rotated=refreshed.rotated)
@@ -145,8 +146,8 @@ class Refresh:
             state = self._found(self._store.session_state(state.session.id, deadline=deadline))
         raise Unavailable(Reason.STORE_UNAVAILABLE, detail="reading and turning a session contradict each other")
 
-    def _allowed(self, principal: Principal, session: Session) -> AppTrust:
-        trust = self._view.app(session.api_key)
+    def _allowed(self, principal: Principal, session: Session, deadline: Deadline | None) -> AppTrust:
+        trust = known_app(self._view, session.api_key, deadline=deadline)
         if trust is None or not principal.may_act_for(session.api_key):
             self._audit.foreign_refresh(principal, session)
             raise CallerForbidden(Reason.APP_NOT_ALLOWED)

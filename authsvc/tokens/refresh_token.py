@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
 from authsvc.errors import Reason, RefreshRefused
 from authsvc.model import SessionId
 from authsvc.signing import base64url
+from authsvc.trust.secrets import SecretRing
 
 PREFIX = "art1_"
 _BODY = struct.Struct(">BH16sI")
@@ -36,9 +36,8 @@ class RefreshTicket:
 class RefreshTokens:
     """Makes and reads refresh tokens under the service's refresh keys. Does not print or pickle its keys."""
 
-    def __init__(self, keys: Mapping[int, bytes]) -> None:
-        self._keys = dict(keys)
-        self._current = max(self._keys)
+    def __init__(self, keys: SecretRing) -> None:
+        self._keys = keys
 
     def __repr__(self) -> str:
         return "RefreshTokens(***)"
@@ -48,8 +47,9 @@ class RefreshTokens:
 
     def text_of(self, ticket: RefreshTicket) -> str:
         """The one refresh token of that session and generation under the current key."""
-        body = _BODY.pack(self._current, ticket.epoch, ticket.session_id, ticket.generation)
-        return PREFIX + base64url.encode(body + _mac(self._keys[self._current], body))
+        number, key = self._keys.current()
+        body = _BODY.pack(number, ticket.epoch, ticket.session_id, ticket.generation)
+        return PREFIX + base64url.encode(body + _mac(key, body))
 
     def read(self, text: str) -> RefreshTicket:
         """What the text names; raises ``RefreshRefused`` (REFRESH_TOKEN_INVALID) for anything we did not make."""
@@ -61,7 +61,7 @@ class RefreshTokens:
             raise _invalid("not of our form") from None
         body, mac = raw[: _BODY.size], raw[_BODY.size :]
         number, epoch, session_id, generation = _BODY.unpack(body)
-        key = self._keys.get(number)
+        key = self._keys.find(number)
         if key is None or not hmac.compare_digest(mac, _mac(key, body)):
             raise _invalid("its MAC is not ours")
         return RefreshTicket(epoch, SessionId(session_id), generation)

@@ -116,7 +116,7 @@ class RefreshRequest:
 class ValidateRequest(NamedTuple):
     """A question about a token. A tuple, as one is made for each item of a batch: a quarter of a record's price.
 
-    Does not print its token, and is not pickled.
+    ``strong``: answer from the store and not from memory; None: as nobody knows. Does not print its token, and is not pickled.
     """
 
     token: str
@@ -125,7 +125,7 @@ class ValidateRequest(NamedTuple):
     channel_cid: str | None = None
     audience: str | None = None
     any_role_of: tuple[str, ...] | None = None
-    strong: bool = False
+    strong: bool | None = False
     after_revision: int = 0
 
     def __repr__(self) -> str:

@@ -14,8 +14,6 @@ from authsvc.verify.identifiers import CID_FORM, MAX_CIDS, ROLE_FORM, is_cid, is
 
 REQUEST_ID_FORM = "22 to 64 of A-Z a-z 0-9 _ - made from 128 random bits"
 
-NOT_IN_THIS_VERSION = "is not supported by this version; leave it out"
-
 # Protobuf's Struct knows doubles only: from 2^53 on, two whole numbers share one double.
 _FIRST_UNSAFE = 2**53
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{22,64}", re.ASCII)
@@ -25,6 +23,12 @@ def check_request_id(request_id: str, faults: Faults) -> None:
     """A request id is empty or looks like 128 random bits."""
     if request_id and _REQUEST_ID.fullmatch(request_id) is None:
         faults.add("request_id", f"must be {REQUEST_ID_FORM}, or empty")
+
+
+def check_after_revision(revision: int, faults: Faults) -> None:
+    """A revision to wait for is one that a change has had; 0: none."""
+    if revision < 0:
+        faults.add("after_revision", "must be a revision as a change of yours was answered with, or 0")
 
 
 def check_role(role: str, field: str, faults: Faults) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from authsvc.clock import Deadline
 from authsvc.errors import Faults
-from authsvc.model import Kind, Principal
+from authsvc.model import Kind, Permission, Principal
 from authsvc.tokens.development import DevelopmentNotice
 from authsvc.tokens.requests import ValidateRequest
-from authsvc.tokens.rules import NOT_IN_THIS_VERSION, check_cid
-from authsvc.trust.access import app_for
+from authsvc.tokens.rules import check_after_revision, check_cid
+from authsvc.trust.access import app_for, still_admitted
+from authsvc.trust.catching_up import CatchingUp
 from authsvc.trust.view import TrustView
 from authsvc.verify.identifiers import MAX_AUDIENCE_LENGTH, ROLE_FORM, is_role
 from authsvc.verify.questions import Questions, no_questions
@@ -18,20 +20,37 @@ from authsvc.verify.verifier import Verifier
 class Validate:
     """The use case behind ``AuthService.ValidateToken``."""
 
-    def __init__(self, view: TrustView, verifier: Verifier, notice: DevelopmentNotice) -> None:
+    def __init__(self, view: TrustView, verifier: Verifier, notice: DevelopmentNotice, catching_up: CatchingUp) -> None:
         self._view = view
         self._verifier = verifier
         self._notice = notice
+        self._catching_up = catching_up
 
-    def validate(self, principal: Principal, request: ValidateRequest) -> Verdict:
+    def arrival(self) -> int:
+        """To be taken once where several requests came together: one look at the store serves them all."""
+        return self._catching_up.arrival()
+
+    def validate(
+        self,
+        principal: Principal,
+        request: ValidateRequest,
+        *,
+        deadline: Deadline | None = None,
+        arrival: int | None = None,
+    ) -> Verdict:
         """The verdict on a token; a bad token is an answer.
 
-        Raises ``InvalidRequest`` for questions that cannot be asked, ``CallerForbidden`` and ``NotFound`` for an app.
+        STRONG answers from everything that was committed before ``arrival`` (None: before this call), the caller's own
+        account included. Raises ``InvalidRequest`` for questions that cannot be asked, ``CallerForbidden`` and
+        ``NotFound`` for an app, ``Unavailable`` (STALE) while nothing may be answered from memory or a revision is not
+        seen in time, and for STRONG what reading the store raises.
         """
         if request.plain:
+            self._catching_up.check()
             questions = no_questions(principal.audiences)
         else:
             _check(request)
+            principal = self._caught_up(principal, request, deadline, arrival)
             questions = Questions(
                 call_cid=request.call_cid,
                 channel_cid=request.channel_cid,
@@ -39,11 +58,26 @@ class Validate:
                 any_role_of=request.any_role_of,
                 caller_audiences=principal.audiences,
             )
-        trust = app_for(self._view, principal, request.api_key)
-        verdict = self._verifier.verify(request.token, api_key=trust.app.api_key, questions=questions)
+        trust = app_for(self._view, principal, request.api_key, deadline=deadline)
+        verdict = self._verifier.verify(
+            request.token, api_key=trust.app.api_key, questions=questions, deadline=deadline
+        )
         if verdict.token is not None and verdict.active and verdict.token.claims.kind is Kind.DEVELOPMENT:
             self._notice.accepted(trust.app.api_key)
         return verdict
+
+    def _caught_up(
+        self, principal: Principal, request: ValidateRequest, deadline: Deadline | None, arrival: int | None
+    ) -> Principal:
+        """Know as much as the request asks for; the caller, as the store has it where the store was asked."""
+        if request.strong:
+            self._catching_up.to_now(arrival, deadline=deadline)
+            principal = still_admitted(self._view, principal, Permission.TOKENS_VALIDATE)
+        else:
+            self._catching_up.check()
+        if request.after_revision:
+            self._catching_up.to_revision(request.after_revision, deadline=deadline)
+        return principal
 
 
 def _check(request: ValidateRequest) -> None:
@@ -58,8 +92,7 @@ def _check(request: ValidateRequest) -> None:
         for index, role in enumerate(request.any_role_of):
             if not is_role(role):
                 faults.add(f"roles.any_of[{index}]", f"must be {ROLE_FORM}")
-    if request.strong:
-        faults.add("consistency", f"STRONG {NOT_IN_THIS_VERSION}")
-    if request.after_revision:
-        faults.add("after_revision", NOT_IN_THIS_VERSION)
+    if request.strong is None:
+        faults.add("consistency", "must be CACHED or STRONG, or unspecified for CACHED")
+    check_after_revision(request.after_revision, faults)
     faults.refuse_any()

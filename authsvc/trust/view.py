@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from authsvc.clock import Deadline
 from authsvc.model import (
     AccountId,
     ApiKey,
     App,
+    Gone,
+    KeyId,
     Revision,
     ServiceAccount,
-    SessionId,
     SessionRevoked,
+    Subject,
     TokenId,
     TokenRevoked,
-    UserId,
     Watermark,
 )
 from authsvc.signing.keyring import KeyRing, RingKey
+from authsvc.trust.revocations import NOTHING_REVOKED, AppRevocations
+
+LookAgain = Callable[[Hashable, Deadline | None], bool]
+"""Asked before something is said to be unknown, with a name for it; whether the store was looked at meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,95 +53,169 @@ class AppTrust:
         )
 
 
-class TrustView:
-    """Everything a worker decides from. Looking things up is a dictionary access and never waits."""
+class _Held:
+    """All that a view holds, so that another state can take its place in one step."""
 
-    def __init__(self) -> None:
+    __slots__ = ("accounts", "apps", "early", "recent", "revision", "revoked")
+
+    def __init__(self, revision: Revision) -> None:
+        self.apps: dict[ApiKey, AppTrust] = {}
+        self.accounts: dict[AccountId, ServiceAccount] = {}
+        self.revoked: dict[ApiKey, AppRevocations] = {}
+        self.early: dict[ApiKey, KeyRing] = {}  # keys that came before their app
+        # Of tokens and of what is gone no revision is kept; only while older news of it may still come.
+        self.recent: dict[tuple[Subject, ApiKey, str], Revision] = {}
+        self.revision = revision
+
+
+class TrustView:
+    """Everything a worker decides from. Looking things up is a dictionary access and never waits.
+
+    ``look_again`` is for those who found nothing: by default there is nowhere to look.
+    """
+
+    def __init__(self, revision: Revision = Revision(0)) -> None:  # noqa: B008 - a number
         self._lock = threading.Lock()
-        self._apps: dict[ApiKey, AppTrust] = {}
-        self._accounts: dict[AccountId, ServiceAccount] = {}
-        self._sessions: dict[SessionId, Revision] = {}
-        self._tokens: set[tuple[ApiKey, TokenId]] = set()
-        self._watermarks: dict[tuple[ApiKey, UserId | None], Watermark] = {}
-        self._revision = Revision(0)
+        self._held = _Held(revision)
+        self.look_again: LookAgain = _nowhere
 
     # -- reading -------------------------------------------------------------------------------
 
     @property
     def revision(self) -> Revision:
         """Every change up to this one is in the view."""
-        return self._revision
+        return self._held.revision
 
     def app(self, api_key: ApiKey) -> AppTrust | None:
         """The app with that key, or None."""
-        return self._apps.get(api_key)
+        return self._held.apps.get(api_key)
 
     def apps(self) -> tuple[App, ...]:
         """All apps, by api_key."""
-        return tuple(sorted((trust.app for trust in self._apps.copy().values()), key=lambda app: app.api_key))
+        return tuple(sorted((trust.app for trust in self._held.apps.copy().values()), key=lambda app: app.api_key))
 
     def account(self, account_id: AccountId) -> ServiceAccount | None:
         """The service account with that id, or None."""
-        return self._accounts.get(account_id)
+        return self._held.accounts.get(account_id)
 
     def accounts(self) -> tuple[ServiceAccount, ...]:
         """All service accounts, by id."""
-        return tuple(sorted(self._accounts.copy().values(), key=lambda account: account.id))
+        return tuple(sorted(self._held.accounts.copy().values(), key=lambda account: account.id))
 
-    def session_revoked(self, session_id: SessionId) -> bool:
-        """Whether the session was ended before its time."""
-        return session_id in self._sessions
+    def revoked(self, api_key: ApiKey) -> AppRevocations:
+        """What is revoked in an app."""
+        return self._held.revoked.get(api_key, NOTHING_REVOKED)
 
-    def token_revoked(self, api_key: ApiKey, token_id: TokenId) -> bool:
-        """Whether that single token was revoked."""
-        return (api_key, token_id) in self._tokens
+    def revocations(self, api_key: ApiKey) -> Iterator[SessionRevoked | TokenRevoked | Watermark]:
+        """Everything that is revoked in an app: a snapshot for those who follow from here on."""
+        held = self._held
+        return held.revoked.get(api_key, NOTHING_REVOKED).records(api_key, held.revision)
 
-    def watermark(self, api_key: ApiKey, user_id: UserId | None) -> Watermark | None:
-        """What was revoked for the user, or with None for the app."""
-        return self._watermarks.get((api_key, user_id))
+    def count_revoked(self) -> int:
+        """How many revocations are remembered."""
+        return sum(map(len, self._held.revoked.copy().values()))
 
     # -- moving --------------------------------------------------------------------------------
 
     def put_app(self, app: App) -> None:
         """Learn an app, unless what is known of it is newer."""
         with self._lock:
-            known = self._apps.get(app.api_key)
+            held = self._held
+            known = held.apps.get(app.api_key)
             if known is None:
-                self._apps[app.api_key] = AppTrust(app)
+                held.apps[app.api_key] = AppTrust(app, held.early.pop(app.api_key, KeyRing()))
             elif known.app.revision <= app.revision:
-                self._apps[app.api_key] = AppTrust(app, known.ring)
+                held.apps[app.api_key] = AppTrust(app, known.ring)
 
-    def put_keys(self, api_key: ApiKey, keys: Iterable[RingKey]) -> None:
-        """Learn keys of an app that is known."""
+    def put_keys(self, api_key: ApiKey, keys: Iterable[RingKey], gone: Iterable[Gone] = ()) -> None:
+        """Learn keys of an app and which of them are no more, in one step; they may come before their app.
+
+        Each unless what is known of it is newer.
+        """
         with self._lock:
-            known = self._apps[api_key]
-            ring = known.ring
-            for key in keys:
-                ring = ring.with_key(key)
-            self._apps[api_key] = AppTrust(known.app, ring)
+            ring = self._ring(api_key)
+            news = [key for key in keys if self._is_newer(api_key, ring, key.key_id, _revision(key))]
+            lost = [KeyId(each.subject) for each in gone if self._is_newer(api_key, ring, each.subject, each.revision)]
+            self._keep_ring(api_key, ring.with_keys(news, gone=lost))
 
     def put_account(self, account: ServiceAccount) -> None:
         """Learn a service account, unless what is known of it is newer."""
         with self._lock:
-            known = self._accounts.get(account.id)
+            known = self._held.accounts.get(account.id)
             if known is None or known.revision <= account.revision:
-                self._accounts[account.id] = account
+                self._held.accounts[account.id] = account
 
     def put_revocation(self, revocation: SessionRevoked | TokenRevoked | Watermark) -> None:
-        """Learn a revocation."""
+        """Learn a revocation, unless what is known is newer."""
         with self._lock:
+            api_key, revoked = revocation.api_key, self._held.revoked
+            of_app = revoked.get(api_key) or revoked.setdefault(api_key, AppRevocations())
             match revocation:
                 case SessionRevoked():
-                    self._sessions[revocation.session_id] = revocation.revision
+                    of_app.put_session(revocation.session_id, revocation.until)
                 case TokenRevoked():
-                    self._tokens.add((revocation.api_key, revocation.token_id))
+                    if self._is_news(Subject.TOKEN, api_key, revocation.token_id, revocation.revision):
+                        of_app.put_token(revocation.token_id, revocation.until)
                 case Watermark():
-                    place = (revocation.api_key, revocation.user_id)
-                    known = self._watermarks.get(place)
-                    if known is None or known.revision <= revocation.revision:
-                        self._watermarks[place] = revocation
+                    of_app.put_watermark(revocation)
+
+    def clear_token(self, gone: Gone) -> None:
+        """Forget a single token's revocation, unless what is known of it is newer."""
+        with self._lock:
+            if self._is_news(Subject.TOKEN, gone.api_key, gone.subject, gone.revision):
+                self._held.revoked.get(gone.api_key, NOTHING_REVOKED).drop_token(TokenId(gone.subject))
 
     def reached(self, revision: Revision) -> None:
         """State that every change up to ``revision`` is in the view."""
         with self._lock:
-            self._revision = max(self._revision, revision)
+            held = self._held
+            held.revision = max(held.revision, revision)
+            if held.recent:
+                held.recent = {thing: since for thing, since in held.recent.items() if since > held.revision}
+
+    def prune(self, now: datetime) -> int:
+        """Forget revocations that no longer matter to anybody; returns how many."""
+        with self._lock:
+            held, forgotten = self._held, 0
+            for api_key, revoked in held.revoked.items():
+                trust = held.apps.get(api_key)
+                forgotten += revoked.prune(now, trust.longest_life if trust is not None else None, held.revision)
+            return forgotten
+
+    def become(self, other: TrustView) -> None:
+        """Hold what another view holds, in one step; the other must not be used any more."""
+        with self._lock:
+            self._held = other._held
+
+    def _ring(self, api_key: ApiKey) -> KeyRing:
+        trust = self._held.apps.get(api_key)
+        return trust.ring if trust is not None else self._held.early.get(api_key, KeyRing())
+
+    def _keep_ring(self, api_key: ApiKey, ring: KeyRing) -> None:
+        trust = self._held.apps.get(api_key)
+        if trust is None:
+            self._held.early[api_key] = ring
+        else:
+            self._held.apps[api_key] = AppTrust(trust.app, ring)
+
+    def _is_newer(self, api_key: ApiKey, ring: KeyRing, key_id: str, revision: Revision) -> bool:
+        known = ring.keys.get(KeyId(key_id))
+        older = known is not None and _revision(known) > revision
+        return not older and self._is_news(Subject.KEY, api_key, key_id, revision)
+
+    def _is_news(self, kind: Subject, api_key: ApiKey, name: str, revision: Revision) -> bool:
+        """Whether nothing newer was learnt of that thing; noted for as long as older news may come."""
+        held = self._held
+        if held.recent and held.recent.get((kind, api_key, name), 0) > revision:
+            return False
+        if revision > held.revision:
+            held.recent[kind, api_key, name] = revision
+        return True
+
+
+def _revision(key: RingKey) -> Revision:
+    return key.record.revision if key.record is not None else Revision(0)
+
+
+def _nowhere(_: Hashable, __: Deadline | None) -> bool:
+    return False

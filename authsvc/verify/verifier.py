@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from authsvc.clock import Clock
+from authsvc.clock import Clock, Deadline
 from authsvc.model import ApiKey, KeyId, Profile, TokenStatus
 from authsvc.signing.jws import MAX_PARSED_BYTES, CompactToken, parse_compact, verify_signature
 from authsvc.signing.rejected import Rejected
@@ -27,6 +27,7 @@ from authsvc.verify.verdict import Verdict, VerifiedToken
 
 OTHER_KINDS = ("art1_", "ask1_")  # a refresh token, a service credential
 
+_MAX_NAME = 512
 _UNMANAGED_TYP = ("", TYP[Profile.CLASSIC])
 
 
@@ -49,11 +50,18 @@ class Verifier:
         self._development_tokens = development_tokens
         self.signatures = VerifiedSignatures(remembered_signatures)
 
-    def verify(self, text: str, *, api_key: ApiKey, questions: Questions) -> Verdict:
+    def verify(self, text: str, *, api_key: ApiKey, questions: Questions, deadline: Deadline | None = None) -> Verdict:
         """The verdict on a token of that app; never raises for anything a token's text can hold.
 
-        The app must be in the view: whether a caller may ask about it is not decided here.
+        The app must be in the view: whether a caller may ask about it is not decided here. A key that is not known may
+        have been made just now: then there is a second look, which takes no longer than ``deadline``.
         """
+        verdict = self._verdict(text, api_key, questions)
+        if verdict.status is TokenStatus.KEY_UNKNOWN and self._look_for_key(text, api_key, deadline):
+            return self._verdict(text, api_key, questions)
+        return verdict
+
+    def _verdict(self, text: str, api_key: ApiKey, questions: Questions) -> Verdict:
         trust = self._view.app(api_key)
         if trust is None or trust.app.settings.suspended:
             return Verdict(TokenStatus.APP_SUSPENDED)
@@ -65,15 +73,27 @@ class Verifier:
             return Verdict(rejected.status, token, rejected.detail)
         return Verdict(TokenStatus.ACTIVE, token)
 
-    def identify(self, text: str, *, api_key: ApiKey) -> VerifiedToken:
+    def identify(self, text: str, *, api_key: ApiKey, deadline: Deadline | None = None) -> VerifiedToken:
         """The token behind a text, its key, signature and issuer accepted; whether it is alive is not asked.
 
-        The app must be in the view, and may be suspended. Raises ``Rejected``.
+        The app must be in the view, and may be suspended. ``deadline`` as ``verify`` has it. Raises ``Rejected``.
         """
+        try:
+            return self._accepted(text, self._trust(api_key), self._clock())
+        except Rejected as rejected:
+            if rejected.status is not TokenStatus.KEY_UNKNOWN or not self._look_for_key(text, api_key, deadline):
+                raise
+        return self._accepted(text, self._trust(api_key), self._clock())
+
+    def _trust(self, api_key: ApiKey) -> AppTrust:
         trust = self._view.app(api_key)
         if trust is None:
             raise Rejected(TokenStatus.APP_SUSPENDED)
-        return self._accepted(text, trust, self._clock())
+        return trust
+
+    def _look_for_key(self, text: str, api_key: ApiKey, deadline: Deadline | None) -> bool:
+        """Look for the key that a token names, by the text of its header."""
+        return self._view.look_again(("key", api_key, text.partition(".")[0][:_MAX_NAME]), deadline)
 
     def _accepted(self, text: str, trust: AppTrust, now: datetime) -> VerifiedToken:
         """The token, its signature verified now or remembered; what can change is looked at each time."""

@@ -53,7 +53,7 @@ def _refused(authenticator: Authenticator, authorization: Sequence[str | bytes])
 
 
 def test_a_credential_names_its_account(accounts: AccountsAdmin, authenticator: Authenticator, root: Principal) -> None:
-    """The principal is the account: id, name, permissions, apps and audiences."""
+    """The principal is the account: id, name, permissions, apps, audiences, and which credential it came with."""
     profile = a_profile("edge", permissions=("tokens.issue",), apps=("acme", "other"), audiences=("https://edge",))
     made = accounts.create(root, profile)
     assert authenticator.authenticate([f"Bearer {made.credential.text}"]) == Principal(
@@ -63,6 +63,7 @@ def test_a_credential_names_its_account(accounts: AccountsAdmin, authenticator: 
         all_apps=False,
         apps=frozenset({ApiKey("acme"), ApiKey("other")}),
         audiences=("https://edge",),
+        credential=made.account.credentials[0].id,
     )
 
 

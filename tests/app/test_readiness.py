@@ -38,7 +38,7 @@ def readiness(server: RunningServer, store: FailingStore) -> Readiness:
     """What looks at that store for the server's health; it looks when the test says so."""
     log = server.domain.logs.get_logger("storage")
     server.rpc.health.set_serving(False)
-    return Readiness(cast(Store, store), server.rpc.health, log)
+    return Readiness(cast(Store, store), server.domain.freshness, server.rpc.health, log)
 
 
 def told(server: RunningServer) -> list[tuple[str, str, str]]:

@@ -10,8 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from authsvc.app.composition import Domain
-from authsvc.clock import system_clock
-from authsvc.trust.secrets import GUEST_KEY_PURPOSE, REFRESH_KEY_PURPOSE, service_secrets
+from authsvc.trust.secrets import PURPOSES
 
 
 class Kinds:
@@ -44,8 +43,8 @@ class Kinds:
     def add_keys_of(self, domain: Domain, names: Mapping[str, str]) -> None:
         """The keys of a server, those of apps by the kind that ``names`` gives them."""
         self.add("key-encryption key", domain.sealer.kek.secret)
-        for purpose in (REFRESH_KEY_PURPOSE, GUEST_KEY_PURPOSE):
-            self.add(purpose, *service_secrets(domain.store, domain.sealer, purpose, clock=system_clock).values())
+        for purpose in PURPOSES:
+            self.add(purpose, domain.secrets.ring(purpose).current()[1])
         for app in domain.view.apps():
             trust = domain.view.app(app.api_key)
             assert trust is not None

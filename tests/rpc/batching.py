@@ -75,7 +75,11 @@ class Scripted:
         self.entered = threading.Event()
         self.released = threading.Event()
 
-    def validate(self, _: Principal, request: ValidateRequest) -> Verdict:
+    def arrival(self) -> int:
+        """Nothing is looked at."""
+        return 0
+
+    def validate(self, _: Principal, request: ValidateRequest, **__: object) -> Verdict:
         """Do what the token says."""
         if request.token == "break":
             raise RuntimeError("SELECT canary-words")

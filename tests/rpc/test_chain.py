@@ -14,12 +14,13 @@ WRONG: Metadata = bearer("ask1_wrong")
 
 
 def test_the_chain_is_the_recipe(server: RunningServer) -> None:
-    """Outermost first: log, errors, deadline, all places, credential, a caller's places, streams, strangers, body."""
+    """Outermost first: log, errors, deadline, places, age, credential, a caller's places, streams, strangers, body."""
     assert [type(interceptor).__name__ for interceptor in server.rpc.steps.chain] == [
         "RequestLog",
         "Errors",
         "Deadlines",
         "GlobalAdmission",
+        "Staleness",
         "Credentials",
         "PrincipalAdmission",
         "StreamAdmission",

@@ -241,23 +241,19 @@ REFUSED: dict[str, tuple[Any, str]] = {
         "expires_at",
     ),
     "an empty scope": (for_sara(scope=pb.TokenScope()), "scope"),
-    "an app's revision": (
-        for_sara(after_revision=1),
+    "no revision to issue after": (
+        for_sara(after_revision=-1),
         "after_revision",
     ),
     "an empty call": (pb.ValidateTokenRequest(api_key="dev", token="x", call_cid=""), "call_cid"),
     "an empty channel": (pb.ValidateTokenRequest(api_key="dev", token="x", channel_cid=""), "channel_cid"),
     "an empty audience": (pb.ValidateTokenRequest(api_key="dev", token="x", audience=""), "audience"),
     "no roles": (pb.ValidateTokenRequest(api_key="dev", token="x", roles=pb.RoleCheck()), "roles"),
-    "strong": (
-        pb.ValidateTokenRequest(api_key="dev", token="x", consistency=pb.CONSISTENCY_STRONG),
-        "consistency",
-    ),
     "a consistency of tomorrow": (
         pb.ValidateTokenRequest.FromString(b"\x0a\x03dev\x12\x01x\x38\x63"),
         "consistency",
     ),
-    "a revision": (pb.ValidateTokenRequest(api_key="dev", token="x", after_revision=1), "after_revision"),
+    "no revision": (pb.ValidateTokenRequest(api_key="dev", token="x", after_revision=-1), "after_revision"),
     "no refresh token": (pb.RefreshTokenRequest(), "refresh_token"),
 }
 

@@ -44,7 +44,8 @@ from authsvc.tokens.requests import (
     ValidateRequest,
 )
 from authsvc.tokens.validate import Validate
-from authsvc.trust.secrets import GUEST_KEY_PURPOSE, REFRESH_KEY_PURPOSE, service_secrets
+from authsvc.trust.catching_up import CatchingUp
+from authsvc.trust.secrets import GUEST_KEY_PURPOSE, REFRESH_KEY_PURPOSE
 from authsvc.verify.verdict import Verdict
 from authsvc.verify.verifier import Verifier
 from tests.conftest import HandClock
@@ -82,11 +83,12 @@ class Service:
     def __post_init__(self) -> None:
         view, audit = self.domain.view, TokenAudit(self.domain.logs.get_logger("audit"))
         self.mint = Mint(view, clock=self.clock, randomness=system_randomness)
-        self.issuing = Issue(view, self.store, self.mint, self.refresh_tokens, self.ids, audit)
+        catching_up = CatchingUp(view, self.domain.follower.looks, self.domain.freshness)
+        self.issuing = Issue(view, self.store, self.mint, self.refresh_tokens, self.ids, audit, catching_up)
         self.refreshing = Refresh(view, self.store, self.mint, self.refresh_tokens, audit)
         verifier = Verifier(view, clock=self.clock, development_tokens=self.development_tokens)
         notice = DevelopmentNotice(self.domain.logs.get_logger("tokens"), clock=self.clock)
-        self.validating = Validate(view, verifier, notice)
+        self.validating = Validate(view, verifier, notice, catching_up)
 
     def over(self, store: object) -> Service:
         """The same service, its use cases over another store: one that counts or fails."""
@@ -158,10 +160,10 @@ def open_service(directory: Path, clock: HandClock) -> Iterator[Service]:
         domain.logs.configure_loggers(
             {"default": {"sink": lambda level, message, event: log.append((level.name.lower(), message, event))}}
         )
-        refresh_keys = service_secrets(domain.store, domain.sealer, REFRESH_KEY_PURPOSE, clock=clock)
-        guest_keys = service_secrets(domain.store, domain.sealer, GUEST_KEY_PURPOSE, clock=clock)
-        ids = DerivedIds(guest_keys[max(guest_keys)], system_randomness)
-        yield Service(domain, clock, domain.store, log, RefreshTokens(refresh_keys), ids)
+        domain.secrets.make_missing(domain.store)
+        refresh_tokens = RefreshTokens(domain.secrets.ring(REFRESH_KEY_PURPOSE))
+        ids = DerivedIds(domain.secrets.ring(GUEST_KEY_PURPOSE), system_randomness)
+        yield Service(domain, clock, domain.store, log, refresh_tokens, ids)
 
 
 def payload_of(token: str) -> dict[str, Any]:

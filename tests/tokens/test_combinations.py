@@ -125,7 +125,7 @@ def test_all_faults_are_told_at_once(desk: Service, app: ApiKey) -> None:
         audience=("", "a" * 257),
         custom_claims={"iss": "x", "exp": 1.0, "inf": math.inf},
         request_id="short",
-        after_revision=5,
+        after_revision=-5,
     )
     assert sorted(refused) == [
         "after_revision",

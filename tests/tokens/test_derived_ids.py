@@ -14,8 +14,9 @@ from authsvc.model import ApiKey, Kind
 from authsvc.tokens.derived_ids import DerivedIds
 from authsvc.tokens.requests import GuestSubject, IssueRequest
 from tests.tokens.service import REQUEST_ID, Service, a_principal, payload_of
+from tests.trust.rings import a_ring
 
-IDS = DerivedIds(bytes(range(32)), system_randomness)
+IDS = DerivedIds(a_ring({1: bytes(range(32))}), system_randomness)
 SVC = a_principal("svc-1")
 
 GUEST: dict[str, Any] = {"principal": SVC, "api_key": ApiKey("acme"), "hint": "bob", "request_id": REQUEST_ID}
@@ -64,7 +65,7 @@ def session(ids: DerivedIds, **other: Any) -> bytes:
 
 def test_a_retry_gives_the_same_guest_and_the_same_session() -> None:
     """The same call makes the same ids, in another process with the same key too."""
-    again = DerivedIds(bytes(range(32)), system_randomness)
+    again = DerivedIds(a_ring({1: bytes(range(32))}), system_randomness)
     assert guest(IDS) == guest(IDS) == guest(again)
     assert session(IDS) == session(IDS) == session(again)
 
@@ -90,7 +91,7 @@ def test_a_guest_s_uuid_is_no_session_s() -> None:
 
 def test_another_key_makes_other_ids() -> None:
     """Nobody without the key can foresee an id."""
-    other = DerivedIds(bytes(32), system_randomness)
+    other = DerivedIds(a_ring({1: bytes(32)}), system_randomness)
     assert guest(other) != guest(IDS)
     assert session(other) != session(IDS)
 
@@ -107,7 +108,7 @@ def test_without_a_request_id_each_is_new() -> None:
     """Without a request id no two calls make the same, and the randomness passed in is what makes them."""
     assert len({guest(IDS, request_id="") for _ in range(20)}) == 20
     assert len({session(IDS, request_id="") for _ in range(20)}) == 20
-    fixed = DerivedIds(bytes(32), lambda size: b"\5" * size)
+    fixed = DerivedIds(a_ring({1: bytes(32)}), lambda size: b"\5" * size)
     assert guest(fixed, request_id="") == guest(fixed, request_id="")
 
 

@@ -19,9 +19,10 @@ from authsvc.tokens.refresh_token import RefreshTicket, RefreshTokens
 from tests.properties import QUICK
 from tests.tokens.service import Service
 from tests.tokens.watched_store import WatchedStore
+from tests.trust.rings import a_ring
 
 KEY = bytes(range(100, 132))
-TOKENS = RefreshTokens({1: KEY})
+TOKENS = RefreshTokens(a_ring({1: KEY}))
 TICKET = RefreshTicket(3, SessionId(bytes(range(16))), 70_000)
 TEXT = TOKENS.text_of(TICKET)
 BODY = struct.pack(">BH16sI", 1, 3, bytes(range(16)), 70_000)
@@ -161,7 +162,7 @@ def test_every_character_of_a_live_token_matters(desk: Service) -> None:
 
 def test_two_keys_are_valid_at_once() -> None:
     """With two keys the newer one writes, and tokens of both are read."""
-    both = RefreshTokens({1: KEY, 2: bytes(32)})
+    both = RefreshTokens(a_ring({1: KEY, 2: bytes(32)}))
     assert both.read(TEXT) == both.read(both.text_of(TICKET)) == TICKET
     assert base64.urlsafe_b64decode(both.text_of(TICKET)[5:])[0] == 2
     assert refused(TOKENS, both.text_of(TICKET))

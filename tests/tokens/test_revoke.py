@@ -99,7 +99,7 @@ def test_what_is_not_there_is_no_error(service: Service) -> None:
     assert service.rows() == before
     unknown = token_id_of(service.domain.view.revision, bytes(12))
     revoke(service, app, TokenIdTarget(unknown))
-    assert service.domain.view.token_revoked(app, unknown)
+    assert service.domain.view.revoked(app).has_token(unknown)
 
 
 @pytest.mark.parametrize("kind", ["session_id", "refresh_token"])

@@ -83,8 +83,7 @@ def test_no_request_ids(desk: Service, app: str, request_id: str) -> None:
     assert list(violations(desk, app, request_id=request_id)) == ["request_id"]
 
 
-def test_waiting_for_a_revision_is_not_served(desk: Service, app: str) -> None:
-    """A field of later versions is refused by name, not ignored."""
-    refused = violations(desk, app, after_revision=1)
-    assert list(refused) == ["after_revision"]
-    assert "not supported" in refused["after_revision"].description
+def test_no_revision_to_wait_for(desk: Service, app: str) -> None:
+    """A revision that no change can have is refused, one that there is is not."""
+    assert list(violations(desk, app, after_revision=-1)) == ["after_revision"]
+    assert violations(desk, app, after_revision=desk.domain.view.revision) == {}

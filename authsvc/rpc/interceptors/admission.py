@@ -83,7 +83,7 @@ class StreamAdmission(Interceptor):
 
     def arrive(self, call: Call) -> None:
         """Take a place for a stream; raises RATE_LIMITED or OVERLOADED when there is none."""
-        if call.method is None or not is_stream(call):
+        if call.method is None or call.undecided or not is_stream(call):
             return
         form, limits = call.method.form, self._limits
         in_all = limits.dialogs if form is Form.DIALOG else limits.streams

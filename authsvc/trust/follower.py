@@ -1,0 +1,102 @@
+"""Follows the store: one thread that looks when something may have changed, and in any case four times a second."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import Final
+
+from authsvc.clock import Clock, Deadline, deadline_after
+from authsvc.errors import AuthError, Reason
+from authsvc.logs import Logger
+from authsvc.storage.base import Store
+from authsvc.trust.feed import Feed
+from authsvc.trust.freshness import Freshness
+from authsvc.trust.looks import Looks
+from authsvc.trust.view import TrustView
+
+POLL_SECONDS: Final = 0.25
+"""How long nothing is looked at when no hint comes; hints may be lost."""
+
+LOOK_SECONDS: Final = 2.0
+"""How long a look of the thread may take."""
+
+BREATH_SECONDS: Final = 0.005
+"""The least time between two looks of the thread: what many others write is read in few pages."""
+
+_FIRST_PAUSE: Final = 0.01
+_PRUNE_EVERY: Final = timedelta(hours=1)
+
+
+class Follower:
+    """Keeps a feed in step with its store, and knows how fresh it is. Stopped once, and then of no more use."""
+
+    def __init__(
+        self, store: Store, feed: Feed, view: TrustView, freshness: Freshness, log: Logger, *, clock: Clock
+    ) -> None:
+        self._store = store
+        self._feed = feed
+        self._view = view
+        self._freshness = freshness
+        self._log = log
+        self._clock = clock
+        self.looks = Looks(self._look)
+        self._pruned = clock()
+        self._lost = False
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="authsvc-follower", daemon=True)
+
+    def start(self) -> None:
+        """Follow from now on; what is known becomes stale when the store cannot be read."""
+        self._freshness.follow()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, within a poll and a look."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def look(self) -> bool:
+        """Look once, as the thread does; whether the store could be read. Says in the log when that changes."""
+        try:
+            self.looks.catch_up(deadline=deadline_after(LOOK_SECONDS))
+        except AuthError as fault:
+            self._found(False, fault.reason, fault.detail)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the thread must live on and the worker become stale
+            self._found(False, Reason.INTERNAL, type(fault).__name__)
+        else:
+            self._found(True)
+        self._prune()
+        return not self._lost
+
+    def _look(self, deadline: Deadline | None) -> None:
+        began = self._freshness.begin()
+        self._feed.catch_up(deadline=deadline)
+        self._freshness.looked(began)
+
+    def _run(self) -> None:
+        pause = _FIRST_PAUSE
+        while not self._stopping.is_set():
+            if self.look():
+                pause = _FIRST_PAUSE
+                self._stopping.wait(BREATH_SECONDS)
+                if not (self._feed.behind or self._stopping.is_set()):
+                    self._store.await_hint(POLL_SECONDS)
+            else:
+                self._stopping.wait(pause)
+                pause = min(2 * pause, POLL_SECONDS)
+
+    def _found(self, readable: bool, reason: str = "", detail: str = "") -> None:
+        if self._lost and readable:
+            self._log.info("changes are read again", revision=self._view.revision)
+        if readable is self._lost:  # it was the other way round
+            self._lost = not readable
+            if self._lost:
+                self._log.error("changes cannot be read", reason=reason, detail=detail)
+
+    def _prune(self) -> None:
+        now = self._clock()
+        if abs(now - self._pruned) >= _PRUNE_EVERY:
+            self._pruned = now
+            self._view.prune(now)
