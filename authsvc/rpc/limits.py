@@ -10,8 +10,9 @@ class Limits:
     """Counts of calls, unless a name says seconds. A stream is a call that lasts; all others are *in flight*."""
 
     in_flight: int = 1_024
-    in_flight_reserved: int = 128  # beyond those, for health alone: an overload can be seen
-    in_flight_principal: int = 512
+    in_flight_revoking: int = 128  # beyond those, for revocations alone: what an overload hides can be ended
+    in_flight_reserved: int = 128  # beyond both, for health alone: an overload can be seen
+    in_flight_principal: int = 512  # and in_flight_revoking for its revocations
 
     streams: int = 2_000
     streams_principal: int = 256

@@ -15,6 +15,8 @@ from authsvc.rpc import batch_limits
 from authsvc.rpc.access import AccessRule, declared_rules, full_name, methods_of
 
 LARGEST_REQUEST = 64 * 1024
+REVOKING = frozenset(("/authsvc.v1.AuthService/RevokeTokens",))
+"""Methods that end something: an overload must not keep anybody from it."""
 
 
 class Form(Enum):
@@ -50,6 +52,7 @@ class Method:
     request_class: Callable[[], Message]
     serve: Behavior
     reserved: bool = False
+    revoking: bool = False
     largest_request: int = LARGEST_REQUEST
     places_of: Callable[[Any], int] = one_place
 
@@ -76,6 +79,7 @@ def methods_of_service(service: ServiceDescriptor, servicer: object) -> Iterator
             Form.UNARY,
             request_class,
             serve,
+            revoking=full_name(method) in REVOKING,
             largest_request=batch_limits.LARGEST_BATCH if batch else LARGEST_REQUEST,
             places_of=batch_limits.places_of if batch else one_place,
         )

@@ -39,13 +39,31 @@ def page_of(
 
     ``size`` 0 means 50. Raises ``InvalidRequest`` for a size out of range and a token of another caller or question.
     """
+
+    def after(last: str | None, most: int) -> Sequence[Item]:
+        return [item for item in items if last is None or key_of(item) > last][:most]
+
+    return read_page(after, key_of, question=question, principal=principal, size=size, token=token)
+
+
+def read_page(
+    read: Callable[[str | None, int], Sequence[Item]],
+    key_of: Callable[[Item], str],
+    *,
+    question: str,
+    principal: Principal,
+    size: int,
+    token: str,
+) -> Page[Item]:
+    """As ``page_of``, for a list that is not in memory: ``read`` gets the key of the last item read (None at the
+    beginning) and how many items to read at most."""
     if not 0 <= size <= LARGEST_SIZE:
         raise InvalidRequest([Violation("page_size", f"must be 0 (for {DEFAULT_SIZE}) to {LARGEST_SIZE}")])
     binding = hashlib.sha256(f"{question}\0{principal.account_id}".encode()).digest()[:_BINDING_BYTES]
-    after = _read_token(token, binding) if token else None
-    rest = [item for item in items if after is None or key_of(item) > after]
-    chosen = rest[: size or DEFAULT_SIZE]
-    more = len(rest) > len(chosen)
+    most = size or DEFAULT_SIZE
+    found = read(_read_token(token, binding) if token else None, most + 1)  # one more says whether there is a next page
+    chosen = found[:most]
+    more = len(found) > most
     return Page(chosen, base64url.encode(binding + key_of(chosen[-1]).encode()) if more else "")
 
 

@@ -35,6 +35,7 @@ def test_the_limits_are_the_published_ones() -> None:
     """The numbers that operators are told; a test that lowers one lowers that one only."""
     assert asdict(Limits()) == {
         "in_flight": 1_024,
+        "in_flight_revoking": 128,
         "in_flight_reserved": 128,
         "in_flight_principal": 512,
         "streams": 2_000,

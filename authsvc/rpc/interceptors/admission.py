@@ -35,22 +35,27 @@ class GlobalAdmission(Interceptor):
         return self._places.taken(_ALL)
 
     def drain(self) -> None:
-        """Admit nothing more but health: the server is about to stop."""
+        """Admit nothing more but health and revocations: the server is about to stop."""
         self._draining.set()
 
     def arrive(self, call: Call) -> None:
         """Take a place; raises OVERLOADED when there is none, DRAINING when the server stops."""
-        reserved = call.method is not None and call.method.reserved
-        if self._draining.is_set() and not reserved:
+        limit = self._limit(call)
+        if self._draining.is_set() and limit == self._limits.in_flight:
             raise Unavailable(Reason.DRAINING, retry_after=_SOON)
-        if is_stream(call):
-            return
-        limit = self._limits.in_flight + (self._limits.in_flight_reserved if reserved else 0)
-        _take(call, self._places, _ALL, limit, Reason.OVERLOADED)
+        if not is_stream(call):
+            _take(call, self._places, _ALL, limit, Reason.OVERLOADED)
 
     def widen(self, call: Call, places: int) -> None:
         """Take further places for a call that has arrived; raises OVERLOADED unless all of them are free."""
         _take(call, self._places, _ALL, self._limits.in_flight, Reason.OVERLOADED, places)
+
+    def _limit(self, call: Call) -> int:
+        """How many places may be taken when this call has its own."""
+        limits, method = self._limits, call.method
+        if method is None or not (method.reserved or method.revoking):
+            return limits.in_flight
+        return limits.in_flight + limits.in_flight_revoking + (limits.in_flight_reserved if method.reserved else 0)
 
 
 class PrincipalAdmission(Interceptor):
@@ -69,7 +74,8 @@ class PrincipalAdmission(Interceptor):
     def widen(self, call: Call, places: int) -> None:
         """Take places of the call's principal; raises RATE_LIMITED unless all of them are free."""
         if call.principal is not None:
-            limit = self._limits.in_flight_principal
+            revoking = call.method is not None and call.method.revoking
+            limit = self._limits.in_flight_principal + (self._limits.in_flight_revoking if revoking else 0)
             _take(call, self._places, call.principal.account_id, limit, Reason.RATE_LIMITED, places)
 
 
