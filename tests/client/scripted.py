@@ -8,19 +8,19 @@ from contextlib import contextmanager
 from typing import Any
 
 import grpc
+from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from grpc_health.v1 import health_pb2
 
 from authsvc.v1 import admin_pb2, auth_pb2, guest_pb2
 
-Behaviour = Callable[[Any, grpc.ServicerContext], Message]
-"""What to do with a request: answer it, or end the call through its context."""
+Behaviour = Callable[[Any, grpc.ServicerContext], Any]
+"""What to do with a request: give its answer, or the answers of a stream, or end the call through its context."""
 
-_MESSAGES = {
-    f"/authsvc.v1.{service.name}/{method.name}": (
-        getattr(module, method.input_type.name).FromString,
-        getattr(module, method.output_type.name)(),
-    )
-    for module in (auth_pb2, guest_pb2, admin_pb2)
+_METHODS: dict[str, MethodDescriptor] = {
+    f"/{service.full_name}/{method.name}": method
+    for module in (auth_pb2, guest_pb2, admin_pb2, health_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }
@@ -38,15 +38,22 @@ class ScriptedServer(grpc.GenericRpcHandler):
 
     def service(self, call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any]:
         """Serve any method of the contract."""
-        read, empty = _MESSAGES[call_details.method]
+        method = _METHODS[call_details.method]
+        read, empty = GetMessageClass(method.input_type).FromString, GetMessageClass(method.output_type)()
 
-        def answer(request: Any, context: grpc.ServicerContext) -> Message:
+        def behave(request: Any, context: grpc.ServicerContext, silent: Any) -> Any:
             self.requests.append(request)
             self.metadata.append(tuple((name, str(value)) for name, value in context.invocation_metadata()))
             self.times_left.append(context.time_remaining() or 0)
-            return self.script.pop(0)(request, context) if self.script else empty
+            return self.script.pop(0)(request, context) if self.script else silent
 
-        return grpc.unary_unary_rpc_method_handler(answer, read, lambda message: message.SerializeToString())
+        if method.server_streaming:
+            return grpc.unary_stream_rpc_method_handler(lambda asked, call: behave(asked, call, ()), read, _written)
+        return grpc.unary_unary_rpc_method_handler(lambda asked, call: behave(asked, call, empty), read, _written)
+
+
+def _written(message: Message) -> bytes:
+    return message.SerializeToString()
 
 
 @contextmanager
