@@ -93,8 +93,6 @@ def open_domain(
     """
     with ExitStack() as lifetimes:
         logs = make_logs(settings, clock)
-        logging = LoggingAdmin(logs, clock=clock, alarm=alarm)
-        lifetimes.callback(logging.close)
         metrics = make_metrics()
         store = open_store(
             settings.store_url,
@@ -114,6 +112,9 @@ def open_domain(
         lifetimes.callback(follower.stop)
         second_look = SecondLook(lambda deadline: follower.looks.catch_up(deadline=deadline), monotonic=monotonic)
         view.look_again = second_look
+        logging = LoggingAdmin(logs, store, learning.levels, clock=clock, alarm=alarm)
+        lifetimes.callback(logging.close)
+        feed.subscribe(logging.follow)
         apps = AppsAdmin(view, store, sealer, issuer=settings.issuer, clock=clock)
         accounts = AccountsAdmin(view, store, clock=clock, randomness=randomness)
         yield Domain(

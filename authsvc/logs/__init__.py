@@ -12,7 +12,7 @@ from authsvc.logs.secret import Secret, SecretBytes, SecretText
 from authsvc.logs.sentry import MissingExtraError, SentrySink, sentry_client
 from authsvc.logs.sinks import Console, JsonLines, sink_for_format
 from authsvc.logs.system import CLIENT_SCOPES, SERVER_SCOPES, LoggerSystem
-from authsvc.logs.temporary import Alarm, ScopeState, TemporaryLevels
+from authsvc.logs.temporary import Alarm, Held, ScopeState, TemporaryLevels
 
 __all__ = [
     "CLIENT_SCOPES",
@@ -21,6 +21,7 @@ __all__ = [
     "SERVER_SCOPES",
     "Alarm",
     "Console",
+    "Held",
     "JsonLines",
     "Level",
     "LogSettingError",

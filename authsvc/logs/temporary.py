@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from authsvc.logs.routing import DEFAULT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from authsvc.logs.levels import Level
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 CallOff: TypeAlias = Callable[[], object]
 Alarm: TypeAlias = Callable[[timedelta, Callable[[], None]], CallOff]
 """Calls back once, after that time, on a thread of its own; returns what calls that off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A level, or None for the default's, and when it ends."""
+
+    level: Level | str | None
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +41,10 @@ class ScopeState:
     until: datetime | None
 
 
-@dataclass(eq=False, slots=True)
-class _Change:
-    """The levels of one call, as far as no later call took their scopes."""
-
-    until: datetime
-    call_off: CallOff | None = None
-
-
 class TemporaryLevels:
     """Changes levels of a system and puts back what was configured before.
 
-    How long is measured by `alarm`; `clock` only dates what people are told. `ended` is told of the
+    How long is measured by `alarm` from what `clock` says when a level is laid. `ended` is told of the
     scopes whose time is over, on the alarm's thread. Safe to use from any thread.
     """
 
@@ -62,62 +62,56 @@ class TemporaryLevels:
         self._ended = ended
         self._lock = Lock()
         self._before: dict[str, Level | None] = {}
-        self._changes: dict[str, _Change] = {}
+        self._held: dict[str, Held] = {}
+        self._alarms: dict[datetime, CallOff] = {}
 
-    def lay(self, levels: Mapping[str, Level | str | None], span: timedelta) -> None:
-        """Let each scope write from its level (None: the default's) for `span`.
+    def hold(self, wanted: Mapping[str, Held]) -> None:
+        """Let exactly these scopes have these levels, each until its moment; all others are as configured.
 
-        A scope that is changed already gets the new level and the new time; what it goes back to stays what was
-        configured before the first change. Raises LogSettingError, and then nothing has changed.
+        What is over already is left out. A scope that is changed already keeps what it goes back to: what was
+        configured before its first change. Raises LogSettingError, and then nothing has changed.
         """
         with self._lock:
-            configured = self._logs.configured_levels()
-            self._logs.configure_levels(levels)
-            change = _Change(self._clock() + span)
-            for scope in levels:
-                self._before.setdefault(scope, configured.get(scope))
-                self._supersede(scope)
-                self._changes[scope] = change
-            change.call_off = self._alarm(span, partial(self._over, change))
+            now = self._clock()
+            self._follow({scope: held for scope, held in wanted.items() if held.until > now}, now)
 
-    def end(self) -> tuple[str, ...]:
-        """End every change now; returns the scopes that went back."""
-        with self._lock:
-            scopes = tuple(self._changes)
-            for scope in scopes:
-                self._supersede(scope)
-            self._put_back(scopes)
-        return scopes
+    def end(self) -> None:
+        """End every change now."""
+        self.hold({})
 
     def states(self) -> tuple[ScopeState, ...]:
         """Every scope of the system, by name."""
         with self._lock:
-            own, changes = self._logs.configured_levels(), self._changes.copy()
+            own, held = self._logs.configured_levels(), self._held.copy()
             levels = self._logs.levels()
         return tuple(
             ScopeState(
                 scope,
                 levels[scope],
                 follows_default=scope != DEFAULT and scope not in own,
-                until=changes[scope].until if scope in changes else None,
+                until=held[scope].until if scope in held else None,
             )
             for scope in sorted(levels)
         )
 
-    def _over(self, change: _Change) -> None:
+    def _follow(self, held: dict[str, Held], now: datetime) -> None:
+        configured = self._logs.configured_levels()
+        before = {scope: self._before.get(scope, configured.get(scope)) for scope in held}
+        over = {scope: level for scope, level in self._before.items() if scope not in held}
+        self._logs.configure_levels({**over, **{scope: each.level for scope, each in held.items()}})
+        self._held, self._before = held, before
+        self._set_alarms({each.until for each in held.values()}, now)
+
+    def _set_alarms(self, moments: set[datetime], now: datetime) -> None:
+        """One for each moment at which something ends."""
+        for moment in self._alarms.keys() - moments:
+            self._alarms.pop(moment)()
+        for moment in moments - self._alarms.keys():
+            self._alarms[moment] = self._alarm(moment - now, partial(self._over, moment))
+
+    def _over(self, moment: datetime) -> None:
         with self._lock:
-            scopes = tuple(scope for scope, current in self._changes.items() if current is change)
-            for scope in scopes:
-                del self._changes[scope]
-            self._put_back(scopes)
+            scopes = tuple(sorted(scope for scope, held in self._held.items() if held.until == moment))
+            self._follow({scope: held for scope, held in self._held.items() if held.until != moment}, self._clock())
         if scopes:
             self._ended(scopes)
-
-    def _supersede(self, scope: str) -> None:
-        """Take a scope out of its change; a change without scopes needs no alarm any more."""
-        change = self._changes.pop(scope, None)
-        if change is not None and change not in self._changes.values() and change.call_off is not None:
-            change.call_off()
-
-    def _put_back(self, scopes: Iterable[str]) -> None:
-        self._logs.configure_levels({scope: self._before.pop(scope) for scope in scopes})

@@ -37,7 +37,7 @@ class AuditAdmin:
         raises.
         """
         if wanted.api_key:
-            app_for(self._view, principal, wanted.api_key)
+            app_for(self._view, principal, wanted.api_key, deadline=deadline)
         _check(wanted)
         visible = replace(wanted, apps=None if principal.all_apps else principal.apps)
         return self._store.list_audit(visible, before=before, limit=limit, deadline=deadline)

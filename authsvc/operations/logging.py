@@ -1,4 +1,4 @@
-"""The use cases for logging: what each scope writes, and another level for a while."""
+"""The use cases for logging: what each scope writes, and another level for a while, in every worker."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 
-from authsvc.clock import Clock
+from authsvc.clock import Clock, Deadline
 from authsvc.errors import CallerForbidden, Faults, Reason
-from authsvc.logs import LEVEL_NAMES, Alarm, LoggerSystem, ScopeState, TemporaryLevels
-from authsvc.model import Principal
+from authsvc.logs import LEVEL_NAMES, Alarm, Held, LoggerSystem, ScopeState, TemporaryLevels
+from authsvc.model import AuditEvent, Change, Gone, LogLevel, Principal, Subject
+from authsvc.storage.base import Store
+from authsvc.trust.feed import Learnt
+from authsvc.trust.levels import Levels
 
 DEFAULT_SPAN = timedelta(hours=1)
 SHORTEST_SPAN = timedelta(seconds=1)
@@ -44,46 +47,70 @@ class LoggingChange:
 class LoggingAdmin:
     """Every method needs a principal with all apps (APP_NOT_ALLOWED): what is logged is about all of them.
 
-    Changes hold in this process, for their time or until it ends.
+    Changes are kept in the store and hold in every worker that follows it, for their time, restarts included.
     """
 
-    def __init__(self, logs: LoggerSystem, *, clock: Clock, alarm: Alarm) -> None:
+    def __init__(self, logs: LoggerSystem, store: Store, levels: Levels, *, clock: Clock, alarm: Alarm) -> None:
         self._scopes = logs.scopes
+        self._store = store
+        self._levels = levels
+        self._clock = clock
         self._audit = logs.get_logger("audit")
         self._temporary = TemporaryLevels(logs, clock=clock, alarm=alarm, ended=self._ended)
+        self._hold()
 
     def get(self, principal: Principal) -> tuple[ScopeState, ...]:
-        """Every scope, by name."""
+        """Every scope of this worker, by name."""
         _check_all_apps(principal)
         return self._temporary.states()
 
-    def configure(self, principal: Principal, change: LoggingChange) -> tuple[ScopeState, ...]:
+    def configure(
+        self, principal: Principal, change: LoggingChange, *, deadline: Deadline | None = None
+    ) -> tuple[ScopeState, ...]:
         """Change levels for a while; returns every scope as it is then.
 
-        Raises ``InvalidRequest`` with every fault at once, and then nothing has changed.
+        Raises ``InvalidRequest`` with every fault at once, and what the store raises; then nothing has changed.
         """
         _check_all_apps(principal)
-        span = _judge(change, self._scopes)
-        self._audit.info(  # before the change, so that one which silences the audit is in it
-            "logging configured",
-            principal=principal.account_id,
+        now, span = self._clock(), _judge(change, self._scopes)
+        event = AuditEvent(
+            at=now,
             action="logging.reset" if change.reset else "logging.configured",
-            setting=",".join(f"{wanted.scope}={wanted.level}" for wanted in change.levels),
-            detail=f"for {span.total_seconds():.0f} s" if change.levels else "",
+            principal=principal.account_id,
+            api_key="",
+            subject=",".join(f"{wanted.scope}={wanted.level}" for wanted in change.levels),
             outcome="done",
+            reason=f"for {span.total_seconds():.0f} s" if change.levels else "",
         )
-        if change.reset:
-            self._temporary.end()
-        if change.levels:
-            self._temporary.lay({wanted.scope: wanted.level or None for wanted in change.levels}, span)
+        levels = [LogLevel(wanted.scope, wanted.level, now + span) for wanted in change.levels]
+        self._store.set_levels(levels, reset=change.reset, audit=event, deadline=deadline)
         return self._temporary.states()
 
+    def follow(self, learnt: Learnt) -> None:
+        """Subscribes to the feed: what any worker was told holds in this one too."""
+        if learnt.reloaded or any(map(_is_about_levels, learnt.changes)):
+            self._hold()
+
     def close(self) -> None:
-        """End every change."""
+        """End every change in this process; the store keeps them."""
         self._temporary.end()
+
+    def _hold(self) -> None:
+        # A worker of another version may know other names: those are not this one's.
+        self._temporary.hold(
+            {
+                level.scope: Held(level.level or None, level.until)
+                for level in self._levels.now()
+                if level.scope in self._scopes and level.level in ("", *LEVEL_NAMES)
+            }
+        )
 
     def _ended(self, scopes: tuple[str, ...]) -> None:
         self._audit.info("logging restored", action="logging.restored", setting=",".join(scopes), outcome="done")
+
+
+def _is_about_levels(change: Change) -> bool:
+    return isinstance(change, LogLevel) or (isinstance(change, Gone) and change.kind is Subject.LEVEL)
 
 
 def _check_all_apps(principal: Principal) -> None:

@@ -62,7 +62,7 @@ class RevocationsAdmin:
 
         Sessions that ended stay ended. Raises ``InvalidRequest``.
         """
-        app = self._named(principal, request.api_key)
+        app = self._named(principal, request.api_key, deadline)
         _check_clear(request)
         if request.token_id is not None:
             event = self._event(principal, app, "token.cleared", request.token_id)
@@ -82,7 +82,7 @@ class RevocationsAdmin:
         deadline: Deadline | None = None,
     ) -> tuple[Revocation, ...]:
         """At most ``limit`` revocations that still matter, those after ``after``. Raises ``InvalidRequest``."""
-        app = self._named(principal, query.api_key)
+        app = self._named(principal, query.api_key, deadline)
         _check_query(query)
         found: list[Revocation] = []
         for kind in query.kinds:
@@ -100,11 +100,11 @@ class RevocationsAdmin:
                 break
         return tuple(found)
 
-    def _named(self, principal: Principal, api_key: str) -> App:
+    def _named(self, principal: Principal, api_key: str, deadline: Deadline | None) -> App:
         """An empty name is a fault, as for all that operators do: no app is met because its name was left out."""
         if not api_key:
             raise InvalidRequest([Violation("api_key", "must name the app")])
-        return app_for(self._view, principal, api_key).app
+        return app_for(self._view, principal, api_key, deadline=deadline).app
 
     def _event(self, principal: Principal, app: App, action: str, subject: str) -> AuditEvent:
         return AuditEvent(self._clock(), action, principal.account_id, app.api_key, subject, "cleared")

@@ -165,7 +165,7 @@ class AdminServicer:
 
     def ConfigureLogging(self, request: pb.ConfigureLoggingRequest, call: Call) -> pb.ConfigureLoggingResponse:
         """``admin.write``, all apps."""
-        states = self._logging.configure(call.caller, logging_change_of(request))
+        states = self._logging.configure(call.caller, logging_change_of(request), deadline=call.deadline)
         return pb.ConfigureLoggingResponse(scopes=map(scope_message, states))
 
     def _shown(self, app: App) -> pb.App:

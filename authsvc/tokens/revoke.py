@@ -74,7 +74,7 @@ class Revoke:
         ``InvalidRequest`` with every fault at once, ``CallerForbidden`` and ``NotFound`` for the app,
         ``RefreshRefused`` (REFRESH_TOKEN_INVALID) before the store is asked, and what the store raises.
         """
-        order = _Order(principal, app_for(self._view, principal, request.api_key).app, deadline)
+        order = _Order(principal, app_for(self._view, principal, request.api_key, deadline=deadline).app, deadline)
         faults = Faults()
         check_target(request.target, faults)
         check_issued_before(request, order.app.settings, self._clock(), faults)
@@ -135,7 +135,7 @@ class Revoke:
     def _claims_of(self, order: _Order, text: str) -> AccessClaims | None:
         """What a token of the app says; None where its key was revoked: then it is dead, and stays so."""
         try:
-            return self._verifier.identify(text, api_key=order.app.api_key).claims
+            return self._verifier.identify(text, api_key=order.app.api_key, deadline=order.deadline).claims
         except Rejected as rejected:
             if rejected.status is TokenStatus.KEY_REVOKED:
                 return None

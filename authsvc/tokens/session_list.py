@@ -42,7 +42,7 @@ class Sessions:
 
         Raises ``InvalidRequest``, ``CallerForbidden`` and ``NotFound`` for the app, and what the store raises.
         """
-        app = app_for(self._view, principal, query.api_key).app
+        app = app_for(self._view, principal, query.api_key, deadline=deadline).app
         if query.user_id and not is_user_id(query.user_id):
             raise InvalidRequest([Violation("user_id", f"must be {USER_ID_FORM}, or empty for all users")])
         return self._store.list_sessions(

@@ -70,7 +70,7 @@ def test_newest_first(service: Service, admin: AuditAdmin, apps: tuple[ApiKey, A
     ],
 )
 def test_each_column_is_a_filter(
-    service: Service, admin: AuditAdmin, apps: tuple[ApiKey, ApiKey], wanted: dict[str, str], found: list[str]
+    service: Service, admin: AuditAdmin, apps: tuple[ApiKey, ApiKey], wanted: dict[str, Any], found: list[str]
 ) -> None:
     """What is asked for must be equal; together they all must be."""
     assert actions(listed(admin, service, **wanted)) == found
@@ -105,7 +105,7 @@ def test_a_caller_sees_its_own_apps(service: Service, admin: AuditAdmin, apps: t
     ("wanted", "field"),
     [({"subject": "x" * 257}, "subject"), ({"action": "a\0b"}, "action"), ({"principal": "\0"}, "principal")],
 )
-def test_faults_are_named(service: Service, admin: AuditAdmin, wanted: dict[str, str], field: str) -> None:
+def test_faults_are_named(service: Service, admin: AuditAdmin, wanted: dict[str, Any], field: str) -> None:
     """What no row can have is a mistake, and the store is not asked."""
     with pytest.raises(InvalidRequest) as refused:
         listed(admin, service, **wanted)

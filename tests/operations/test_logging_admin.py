@@ -13,13 +13,15 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from authsvc.app.alarms import start_alarm
-from authsvc.client import AuthClient, InvalidRequest, PermissionDenied
+from authsvc.client import AuthClient, AuthClientError, InvalidRequest, PermissionDenied
 from authsvc.errors import Reason
 from authsvc.logs import LEVEL_NAMES, SERVER_SCOPES
+from authsvc.model import AuditEvent, LogLevel
 from authsvc.v1 import admin_pb2 as pb
 from tests.alarms import HandAlarms
-from tests.conftest import HandClock, RunningServer
+from tests.conftest import HandClock, RunningServer, StartServer
 from tests.refusals import refusal_of
+from tests.rows import Rows
 
 Configure = Callable[..., dict[str, pb.LoggingScope]]
 
@@ -103,7 +105,7 @@ def test_it_ends_by_itself(server: RunningServer, client: AuthClient, configure:
     alarms.ring_first()
     assert read(client) == before
     (line,) = lines(server, "logging restored")
-    assert (line["scope"], line["setting"]) == ("audit", "storage,rpc")
+    assert (line["scope"], line["setting"]) == ("audit", "rpc,storage")
 
 
 def test_an_empty_level_is_the_defaults(client: AuthClient, configure: Configure, server: RunningServer) -> None:
@@ -207,20 +209,65 @@ def test_it_needs_its_permission(server: RunningServer, method: str, holds: str,
 
 
 def test_a_change_is_audited(server: RunningServer, configure: Configure) -> None:
-    """Who changed what, and for how long, is a line under the scope audit: even of a change that silences it."""
+    """Who changed what, and for how long, is a row of the audit: also of a change that silences its log scope."""
     configure({"audit": "error", "rpc": ""}, seconds=90)
     configure(reset=True)
-    (line,) = lines(server, "logging configured")
-    wanted = {"scope": "audit", "principal": server.account_id, "action": "logging.configured"}
-    assert wanted.items() <= line.items()
-    assert (line["setting"], line["detail"]) == ("audit=error,rpc=", "for 90 s")
+    first, second = Rows(server.state_dir).audit()[-2:]
+    assert (first.action, first.principal) == ("logging.configured", server.account_id)
+    assert (first.subject, first.reason) == ("audit=error,rpc=", "for 90 s")
+    assert (second.action, second.subject, second.reason) == ("logging.reset", "", "")
 
 
-def test_the_end_of_the_server_ends_the_changes(server: RunningServer, configure: Configure) -> None:
+def test_a_change_that_cannot_be_kept_is_not_made(
+    server: RunningServer, client: AuthClient, configure: Configure, alarms: HandAlarms
+) -> None:
+    """What the store refuses holds nowhere: no worker follows what the others will never hear of."""
+    before = read(client)
+    with Rows(server.state_dir).unwritable("audit"), pytest.raises(AuthClientError):
+        configure({"rpc": "trace"})
+    assert read(client) == before
+    assert alarms.waiting == []
+    assert configure({"rpc": "trace"}) != before
+
+
+def test_a_restart_keeps_it_until_its_end(
+    start_server: StartServer, configure: Configure, server: RunningServer, clock: HandClock, alarms: HandAlarms
+) -> None:
+    """The next process on the store begins with what is left of the time, and with nothing once that is over."""
+    configure({"rpc": "trace"}, seconds=900)
+    server.domain.store.close()
+    alarms.waiting.clear()
+    clock.move(minutes=10)
+    second = start_server()
+    with AuthClient(second.target, second.credential) as client:
+        state = read(client)["rpc"]
+    assert (state.level, alarms.spans) == ("trace", [timedelta(minutes=5)])
+    second.domain.store.close()
+    alarms.waiting.clear()
+    clock.move(minutes=5)
+    third = start_server()
+    with AuthClient(third.target, third.credential) as client:
+        assert (read(client)["rpc"].level, alarms.waiting) == ("info", [])
+
+
+def test_the_end_of_the_server_ends_the_changes(
+    server: RunningServer, configure: Configure, alarms: HandAlarms
+) -> None:
     """Whoever closes the domain leaves no alarm behind that would ring in a process that has ended its work."""
     configure({"rpc": "trace"})
     server.domain.logging.close()
-    assert server.domain.logs.configured_levels() == {}
+    assert (server.domain.logs.configured_levels(), alarms.waiting) == ({}, [])
+
+
+def test_another_version_is_followed_as_far_as_it_is_known(server: RunningServer, client: AuthClient) -> None:
+    """Scopes and levels that this worker does not have are another's; those it has, it follows."""
+    until = server.clock() + timedelta(hours=1)
+    levels = [LogLevel("rpc", "trace", until), LogLevel("of.tomorrow", "debug", until), LogLevel("storage", "x", until)]
+    event = AuditEvent(server.clock(), "logging.configured", "tomorrow", "", "", "done")
+    server.domain.store.set_levels(levels, reset=False, audit=event)
+    states = read(client)
+    assert (states["rpc"].level, states["storage"].level) == ("trace", "info")
+    assert "of.tomorrow" not in states
 
 
 def test_a_real_alarm_rings() -> None:
