@@ -7,9 +7,8 @@ from concurrent.futures import TimeoutError as TookTooLong
 from dataclasses import replace
 from typing import Final
 
-from authsvc.clock import Deadline, seconds_left
+from authsvc.clock import Clock, Deadline, seconds_left
 from authsvc.errors import DeadlinePassed, Reason
-from authsvc.keys.watched_clock import WatchedClock
 from authsvc.model import Algorithm, ApiKey, KeyRecord, KeyState, Revision
 from authsvc.signing.algorithms import FAMILIES
 from authsvc.signing.keys import NewKey, generate, imported
@@ -25,7 +24,7 @@ _LONGEST_WAIT: Final = 60.0
 class KeyMaker:
     """Makes keys; owns the workers that make the slow ones."""
 
-    def __init__(self, sealer: Sealer, clock: WatchedClock) -> None:
+    def __init__(self, sealer: Sealer, *, clock: Clock) -> None:
         self._sealer = sealer
         self._clock = clock
         self._workers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="authsvc-key-maker")
@@ -60,8 +59,7 @@ class KeyMaker:
             state=KeyState.PENDING,
             sealed=self._sealer.seal(made.secret, signing_key_place(api_key, made.key_id)),
             public_jwk=made.public_jwk,
-            # Its lead time is counted from here: never from before it was made, where this clock was set back.
-            created_at=self._clock.present().latest,
+            created_at=self._clock(),
             activated_at=None,
             retired_at=None,
             revoked_at=None,
