@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState, format_trace_id
 
-from authsvc.client import AuthClient
+from authsvc.client import AsyncAuthClient, AuthClient
 from authsvc.client.tracing import trace_context
 from authsvc.v1 import auth_pb2 as pb
 from tests.conftest import RunningServer
@@ -57,6 +58,24 @@ def test_operators_calls_too(client: AuthClient, spans: KeptSpans, traced: Runni
     (span,) = spans.all
     assert format_trace_id(span.context.trace_id) == trace_id
     assert completed(traced)[-1]["trace_id"] == trace_id
+
+
+def test_each_task_takes_its_own_trace_along(traced: RunningServer, spans: KeptSpans) -> None:
+    """Calls that are awaited at once, on one thread, are each in the trace of the task that made them."""
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("program")
+
+    async def work(client: AsyncAuthClient) -> int:
+        with tracer.start_as_current_span("work") as span:
+            await client.issue_token(ISSUE)
+            return span.get_span_context().trace_id
+
+    async def main() -> list[int]:
+        async with AsyncAuthClient(traced.target, traced.credential) as client:
+            return await asyncio.gather(*(work(client) for _ in range(3)))
+
+    traces = asyncio.run(main())
+    assert len(set(traces)) == 3
+    assert sorted(traces) == sorted(span.context.trace_id for span in spans.named("authsvc.v1.AuthService/IssueToken"))
 
 
 def test_without_a_span_nothing_is_sent() -> None:
