@@ -316,7 +316,7 @@ class Watermark:
 
 @dataclass(frozen=True, slots=True)
 class SessionRevoked:
-    """A session ended before its time; remembered until it would have ended by itself."""
+    """A session ended before its time; remembered until no token can live that was minted at its absolute end."""
 
     api_key: ApiKey
     session_id: SessionId

@@ -344,6 +344,7 @@ class Store(Protocol):
     ) -> Revision:
         """End a single token, remembered until that moment (None: for ever); returns the revision it ended under.
 
+        The moment is the caller's to choose, with the skew of those who verify the token in it.
         When it was ended already, and is remembered for as long, nothing changes, nothing is audited, and the revision
         is the earlier one; a later ``until`` replaces the earlier under a new revision. Must raise ``NotFound``
         (APP_NOT_FOUND).
@@ -406,12 +407,13 @@ class Store(Protocol):
     def purge(self, *, limit: int, keep_revisions: int) -> Purged:
         """Remove, in short transactions and at most ``limit`` rows in all, what no longer matters to anybody.
 
-        By the store's clock: sessions whose idle or absolute end has passed (a revoked one: its absolute end, and the
-        last access token that can live after it); single tokens past ``until``; watermarks once no token and no
-        session that they cover can live (the app's ``longest_ttl_ever``, ``longest_session_ever``,
-        ``ever_non_expiring`` decide); log levels past their time; rows of the feed older than the newest
-        ``keep_revisions``. Never: anything by which a token or a session that was revoked could be accepted again.
-        No revision is spent. Must be safe in several processes at once.
+        By the store's clock: sessions whose idle or absolute end has passed, and with it the life of the last access
+        token that can have been minted (of a revoked one: ``SessionRevoked.until``); single tokens past ``until``;
+        watermarks once no token and no session that they cover can live (the app's ``longest_ttl_ever``,
+        ``longest_session_ever``, ``ever_non_expiring`` decide); log levels past their time; rows of the feed older
+        than the newest ``keep_revisions``. All but the feed is kept for an hour longer, for clocks that differ or are
+        set back. Never: anything by which a token or a session that was revoked could be accepted again. No revision
+        is spent. Must be safe in several processes at once.
         """
 
     # -- reading the log of changes --------------------------------------------------------------

@@ -15,6 +15,7 @@ from tests.storage.contract.keys import Keys
 from tests.storage.contract.levels import Levels
 from tests.storage.contract.lifetime import Lifetime
 from tests.storage.contract.lists import Lists
+from tests.storage.contract.purging import Purging
 from tests.storage.contract.revoking import Revoking
 from tests.storage.contract.secrets import Secrets
 from tests.storage.contract.sessions import Sessions
@@ -83,3 +84,6 @@ class TestAudit(Audit): ...
 
 
 class TestLevels(Levels): ...
+
+
+class TestPurging(Purging): ...

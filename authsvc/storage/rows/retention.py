@@ -42,9 +42,9 @@ def life_from(row: tuple[Any, ...]) -> Life:
     return Life(token, session, bool(endless))
 
 
-def session_due(idle_expires_at: int, absolute_expires_at: int) -> int:
-    """When to look whether a session that was not revoked can go."""
-    return min(idle_expires_at, absolute_expires_at)
+def session_due(idle_expires_at: int, absolute_expires_at: int, access_ttl: int) -> int:
+    """When a session that is not revoked can go: until its last access token is dead it can be."""
+    return min(idle_expires_at, absolute_expires_at) + access_ttl + LARGEST_SKEW
 
 
 def revoked_session_due(absolute_expires_at: int, life: Life) -> int:

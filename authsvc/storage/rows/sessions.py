@@ -7,6 +7,7 @@ from typing import Any, Final
 from authsvc.clock import from_microseconds, to_microseconds
 from authsvc.model import AccountId, ApiKey, Kind, Profile, Revision, Session, SessionId, UserId
 from authsvc.storage.rows.moments import lifetime, lifetime_microseconds, optional_microseconds, optional_moment
+from authsvc.storage.rows.retention import session_due
 from authsvc.storage.texts import claims_from, claims_text
 
 COLUMNS: Final = (
@@ -21,7 +22,9 @@ _PROFILES = {profile.value: profile for profile in Profile}
 
 
 def to_row(session: Session) -> dict[str, object]:
-    """The columns of a session by name, but for ``created_revision``, which the store decides."""
+    """The columns of a session by name and ``due_at``, but for ``created_revision``, which the store decides."""
+    idle, absolute = to_microseconds(session.idle_expires_at), to_microseconds(session.absolute_expires_at)
+    access_ttl = lifetime_microseconds(session.access_ttl)
     return {
         "id": session.id,
         "api_key": session.api_key,
@@ -29,17 +32,18 @@ def to_row(session: Session) -> dict[str, object]:
         "user_id": session.user.id,
         "claims": claims_text(session),
         "profile": session.profile,
-        "access_ttl": lifetime_microseconds(session.access_ttl),
+        "access_ttl": access_ttl,
         "generation": session.generation,
         "rotated_at": to_microseconds(session.rotated_at),
         "request_id_hash": session.request_id_hash,
         "created_at": to_microseconds(session.created_at),
-        "idle_expires_at": to_microseconds(session.idle_expires_at),
-        "absolute_expires_at": to_microseconds(session.absolute_expires_at),
+        "idle_expires_at": idle,
+        "absolute_expires_at": absolute,
         "revoked_at": optional_microseconds(session.revoked_at),
         "revoke_reason": session.revoke_reason,
         "caller": session.caller,
         "opened_public": session.opened_public,
+        "due_at": session_due(idle, absolute, access_ttl),
     }
 
 

@@ -27,7 +27,7 @@ _OPEN = f"""
 INSERT INTO sessions ({COLUMNS}, due_at) VALUES (
     :id, :api_key, :kind, :user_id, :claims, :profile, :access_ttl, :generation, :rotated_at, :request_id_hash,
     (SELECT revision FROM feed_head), :created_at, :idle_expires_at, :absolute_expires_at, :revoked_at, :revoke_reason,
-    :caller, :opened_public, min(:idle_expires_at, :absolute_expires_at)
+    :caller, :opened_public, :due_at
 ) ON CONFLICT (id) DO NOTHING RETURNING {COLUMNS}"""
 
 # Created before a watermark; a time that is not set compares as unknown.

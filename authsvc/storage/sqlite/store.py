@@ -23,13 +23,35 @@ from authsvc.model import (
     TokenId,
     UserId,
 )
-from authsvc.storage.base import AuditFilter, FeedPage, Listener, Revocation, SealedSecret, SessionState, TrustState
+from authsvc.storage.base import (
+    AuditFilter,
+    FeedPage,
+    Listener,
+    Purged,
+    Revocation,
+    SealedSecret,
+    SessionState,
+    TrustState,
+)
 from authsvc.storage.batches import BatchObserver
 from authsvc.storage.rows import sessions as session_rows
 from authsvc.storage.rows.lists import after_revocation, after_session
 from authsvc.storage.rows.moments import lifetime_microseconds
+from authsvc.storage.rows.purging import Due, Round, purge
 from authsvc.storage.rows.revocations import user_column
-from authsvc.storage.sqlite import accounts, apps, following, keys, lists, secrets, sessions, tokens, trust, watermarks
+from authsvc.storage.sqlite import (
+    accounts,
+    apps,
+    following,
+    keys,
+    lists,
+    purging,
+    secrets,
+    sessions,
+    tokens,
+    trust,
+    watermarks,
+)
 from authsvc.storage.sqlite import levels as log_levels
 from authsvc.storage.sqlite.audit import read_audit
 from authsvc.storage.sqlite.connection import Database, fetch
@@ -274,6 +296,16 @@ class SqliteStore:
         return self._readers.read(
             lambda connection: read_audit(connection, wanted, before=before, limit=limit), deadline=deadline
         )
+
+    def purge(self, *, limit: int, keep_revisions: int) -> Purged:
+        def due() -> Due:
+            now = to_microseconds(self._clock())
+            return self._readers.read(lambda connection: purging.read_due(connection, now, keep_revisions))
+
+        def step(table: str, most: int) -> Round:
+            return self._writer.run(lambda transaction: purging.purge_some(transaction, table, most, keep_revisions))
+
+        return purge(due, step, limit)
 
     def counts(self) -> Mapping[str, int]:
         return self._readers.read_at_one_instant(trust.read_counts)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import apsw
 
 from authsvc.clock import Clock
@@ -29,6 +31,10 @@ class Transaction:
     def fetch_one(self, statement: str, values: Values = ()) -> Row | None:
         """The first row, or None."""
         return fetch_one(self.connection, statement, values)
+
+    def repeat(self, statement: str, rows: Iterable[Row]) -> None:
+        """Run one statement for each row of values."""
+        self.connection.executemany(statement, rows).fetchall()
 
     def next_revision(self) -> Revision:
         """Take the store's next revision. Call it after all checks: only rows that carry the number come after it."""

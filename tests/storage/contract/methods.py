@@ -40,5 +40,6 @@ UNTIMED: dict[str, Callable[..., object]] = {
     "add_secret": lambda store, session: store.add_secret(SealedSecret("mac", 0, b"s", START)),
     "replace_secret": lambda store, session: store.replace_secret(SealedSecret("mac", 0, b"s", START), b""),
     "remove_secret": lambda store, session: store.remove_secret("mac", 0),
+    "purge": lambda store, session: store.purge(limit=1, keep_revisions=1),
     "counts": lambda store, session: store.counts(),
 }

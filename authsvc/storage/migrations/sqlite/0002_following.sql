@@ -1,9 +1,9 @@
 -- What workers that follow each other need, and what is needed to forget.
 --
--- due_at is when to look whether a row can go: never later than that is so, and for what was revoked exactly then
+-- due_at is when to look whether a row can go, and for an ended session exactly until when it is remembered
 -- (authsvc.storage.rows.retention). A rotation moves a session's idle end, but not this: an index on the idle end
--- would make every rotation write a second page. Whoever finds a live session due puts it off to its idle end, so a
--- session that is used costs one such change in each idle lifetime, and a search for what is due reads nothing else.
+-- would make every rotation write a second page. Whoever finds a session due that was used puts it off to its present
+-- end, so that costs one change in each idle lifetime, and a search for what is due reads nothing else.
 
 -- The feed tells of two more kinds.
 CREATE TABLE feed_of_all_kinds (
@@ -32,7 +32,7 @@ ALTER TABLE secrets ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
 -- 120000000: the largest difference of clocks that an app can allow for.
 ALTER TABLE sessions ADD COLUMN due_at INTEGER NOT NULL DEFAULT 0;
 UPDATE sessions SET due_at = CASE
-    WHEN revoked_at IS NULL THEN min(idle_expires_at, absolute_expires_at)
+    WHEN revoked_at IS NULL THEN min(idle_expires_at, absolute_expires_at) + access_ttl + 120000000
     ELSE absolute_expires_at + 120000000
         + (SELECT longest_ttl_ever FROM apps WHERE apps.api_key = sessions.api_key)
 END;
