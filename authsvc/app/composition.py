@@ -14,6 +14,11 @@ from authsvc.app.observing import cache_state, make_metrics, observed_sign, obse
 from authsvc.apps.admin import AppsAdmin
 from authsvc.clock import Clock, Monotonic, Randomness, system_clock, system_monotonic, system_randomness
 from authsvc.config import Settings
+from authsvc.keys.admin import KeysAdmin
+from authsvc.keys.changes import KeyChanges
+from authsvc.keys.keeper import KeyKeeper
+from authsvc.keys.making import KeyMaker
+from authsvc.keys.watched_clock import WatchedClock
 from authsvc.logs import SERVER_SCOPES, Alarm, LoggerSystem, sink_for_format
 from authsvc.metrics import Metrics
 from authsvc.operations.logging import LoggingAdmin
@@ -26,6 +31,7 @@ from authsvc.rpc.guest_servicer import GuestServicer
 from authsvc.rpc.limits import Limits
 from authsvc.rpc.server import RpcServer, Surface
 from authsvc.rpc.strangers import Strangers
+from authsvc.signing.lifecycle import FEED_BOUND, LifeCycle
 from authsvc.signing.sealing import Kek, Sealer
 from authsvc.storage import open_store
 from authsvc.storage.base import Store
@@ -65,6 +71,8 @@ class Domain:
     freshness: Freshness
     follower: Follower
     second_look: SecondLook
+    keys: KeysAdmin
+    keeper: KeyKeeper
     apps: AppsAdmin
     accounts: AccountsAdmin
     logging: LoggingAdmin
@@ -86,7 +94,8 @@ def open_domain(
 ) -> Iterator[Domain]:
     """Open the store and load what a worker decides from; ``migrate`` as ``open_store`` has it.
 
-    Others may have the store open too. Whoever serves starts the follower; it is stopped with the domain.
+    Others may have the store open too. Whoever serves starts the follower and the keeper of keys; they are stopped with
+    the domain.
 
     Raises ``StoreRefused`` and ``SealBroken`` where an operator has to act, ``Unavailable`` where the store does not
     answer.
@@ -115,7 +124,14 @@ def open_domain(
         logging = LoggingAdmin(logs, store, learning.levels, clock=clock, alarm=alarm)
         lifetimes.callback(logging.close)
         feed.subscribe(logging.follow)
-        apps = AppsAdmin(view, store, sealer, issuer=settings.issuer, clock=clock)
+        watched, signing = WatchedClock(clock, monotonic), logs.get_logger("signing")
+        cycle, maker = LifeCycle(max(FEED_BOUND, settings.max_staleness)), KeyMaker(sealer, clock=clock)
+        lifetimes.callback(maker.close)
+        changes = KeyChanges(store, maker, watched, signing)
+        keys = KeysAdmin(view, changes, maker, cycle, watched, signing)
+        keeper = KeyKeeper(view, changes, cycle, watched, signing)
+        lifetimes.callback(keeper.stop)
+        apps = AppsAdmin(view, store, keys, issuer=settings.issuer, clock=clock, randomness=randomness)
         accounts = AccountsAdmin(view, store, clock=clock, randomness=randomness)
         yield Domain(
             store=store,
@@ -126,6 +142,8 @@ def open_domain(
             freshness=freshness,
             follower=follower,
             second_look=second_look,
+            keys=keys,
+            keeper=keeper,
             apps=apps,
             accounts=accounts,
             logging=logging,

@@ -60,6 +60,7 @@ def _serve(server: RpcServer, domain: Domain, settings: Settings, stopping: Simp
         if dev:
             print(greeting(target, make_dev_things(domain, settings, target)), flush=True)
         domain.follower.start()
+        domain.keeper.start()
         readiness.start()
         log.info("server ready", target=target, version=__version__, pid=os.getpid())
         stopping.get()

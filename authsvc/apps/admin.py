@@ -8,25 +8,21 @@ from datetime import datetime
 
 from authsvc.apps.requests import Wishes
 from authsvc.apps.rules import check_api_key, check_mask, check_secret, check_unmanaged, settings_with
-from authsvc.clock import Clock, Deadline
+from authsvc.clock import Clock, Deadline, Randomness
 from authsvc.errors import CallerForbidden, Conflict, Faults, InvalidRequest, Reason, Violation
+from authsvc.keys.admin import KeysAdmin
 from authsvc.model import (
     Algorithm,
     ApiKey,
     App,
     AppSettings,
     AuditEvent,
-    KeyRecord,
-    KeyState,
     PastIssuer,
     Principal,
     Revision,
 )
-from authsvc.signing.keys import generate, imported
-from authsvc.signing.sealing import Sealer
 from authsvc.storage.base import Store
 from authsvc.trust.access import app_for
-from authsvc.trust.feed import signing_key_place
 from authsvc.trust.view import AppTrust, TrustView
 
 _PAST_ISSUERS = 2
@@ -53,12 +49,22 @@ class _Already(Exception):
 class AppsAdmin:
     """Every method raises ``CallerForbidden`` for apps that are not the caller's, and what the store raises."""
 
-    def __init__(self, view: TrustView, store: Store, sealer: Sealer, *, issuer: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        view: TrustView,
+        store: Store,
+        keys: KeysAdmin,
+        *,
+        issuer: str,
+        clock: Clock,
+        randomness: Randomness,
+    ) -> None:
         self._view = view
         self._store = store
-        self._sealer = sealer
+        self._keys = keys
         self._issuer = issuer
         self._clock = clock
+        self._randomness = randomness
 
     def get(self, principal: Principal, api_key: str) -> App:
         """The app."""
@@ -119,7 +125,7 @@ class AppsAdmin:
             created_at=now,
             updated_at=now,
         )
-        key = self._first_key(app, now, secret)
+        key = self._keys.first(app, secret=secret, deadline=deadline)
         return self._store.create_app(app, key, self._event("app.created", by, api_key), deadline=deadline)
 
     def update(
@@ -132,7 +138,10 @@ class AppsAdmin:
         etag_version: int | None,
         deadline: Deadline | None = None,
     ) -> App:
-        """Change the settings that the mask names; raises ``InvalidRequest``, and ``Conflict`` for an old etag."""
+        """Change the settings that the mask names; raises ``InvalidRequest``, and ``Conflict`` for an old etag.
+
+        With another algorithm the app goes on signing by its present key until one of that algorithm may sign.
+        """
         trust = self._named(principal, api_key)
         faults = Faults()
         check_mask(mask, faults)
@@ -141,13 +150,13 @@ class AppsAdmin:
         def edit(app: App) -> App:
             found = Faults()
             changed = settings_with(app.settings, wishes, mask, server_issuer=self._issuer, faults=found)
-            if changed.algorithm is not app.settings.algorithm:
-                found.add("settings.algorithm", "cannot be changed after creation by this version")
             check_unmanaged(changed, imported=trust.ring.imported_key_id() is not None, faults=found)
             found.refuse_any()
             return with_settings(app, changed, self._clock())
 
-        return self._edit(principal, trust.app.api_key, "app.updated", edit, etag_version, deadline)
+        app = self._edit(principal, trust.app.api_key, "app.updated", edit, etag_version, deadline)
+        self._keys.follow_settings(principal, app, deadline=deadline)
+        return app
 
     def set_suspended(
         self,
@@ -195,26 +204,8 @@ class AppsAdmin:
             api_key, checked, self._event(action, principal.account_id, api_key), deadline=deadline
         )
 
-    def _first_key(self, app: App, now: datetime, secret: bytes) -> KeyRecord:
-        randomness = self._sealer.randomness
-        made = imported(secret, randomness) if secret else generate(app.settings.algorithm, randomness)
-        return KeyRecord(
-            api_key=app.api_key,
-            key_id=made.key_id,
-            algorithm=made.algorithm,
-            state=KeyState.ACTIVE,
-            sealed=self._sealer.seal(made.secret, signing_key_place(app.api_key, made.key_id)),
-            public_jwk=made.public_jwk,
-            created_at=now,
-            activated_at=now,
-            retired_at=None,
-            revoked_at=None,
-            imported=bool(secret),
-            revision=Revision(0),
-        )
-
     def _new_api_key(self) -> str:
-        return "".join(_KEY_ALPHABET[byte & 31] for byte in self._sealer.randomness(12))
+        return "".join(_KEY_ALPHABET[byte & 31] for byte in self._randomness(12))
 
     def _event(self, action: str, by: str, api_key: str) -> AuditEvent:
         return AuditEvent(self._clock(), action, by, api_key, api_key, "done")

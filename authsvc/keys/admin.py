@@ -8,6 +8,7 @@ from datetime import datetime
 from authsvc.clock import Deadline
 from authsvc.errors import AuthError, Faults, KeyNotReady, NotFound, Reason
 from authsvc.keys.changes import Done, KeyChanges, Plan, keys_of
+from authsvc.keys.making import KeyMaker
 from authsvc.keys.watched_clock import WatchedClock
 from authsvc.logs import Logger
 from authsvc.model import App, KeyId, KeyRecord, KeyState, Principal
@@ -38,22 +39,31 @@ class KeysAdmin:
     """Every method raises ``CallerForbidden`` for apps that are not the caller's, and what the store raises."""
 
     def __init__(
-        self, view: TrustView, changes: KeyChanges, cycle: LifeCycle, clock: WatchedClock, log: Logger
+        self,
+        view: TrustView,
+        changes: KeyChanges,
+        maker: KeyMaker,
+        cycle: LifeCycle,
+        clock: WatchedClock,
+        log: Logger,
     ) -> None:
         self._view = view
         self._changes = changes
+        self._maker = maker
         self._cycle = cycle
         self._clock = clock
         self._log = log
 
-    def all(self, principal: Principal, api_key: str) -> tuple[KeyDescription, ...]:
+    def all(
+        self, principal: Principal, api_key: str, *, deadline: Deadline | None = None
+    ) -> tuple[KeyDescription, ...]:
         """The keys of an app, oldest first; those that are gone are not among them."""
-        trust = self._named(principal, api_key)
+        trust = self._named(principal, api_key, deadline)
         return tuple(self._described(trust, key) for key in keys_of(trust.ring))
 
-    def key_set(self, principal: Principal, api_key: str) -> bytes:
+    def key_set(self, principal: Principal, api_key: str, *, deadline: Deadline | None = None) -> bytes:
         """The app's public keys as JWK set text; without keys for an app that signs by HMAC."""
-        trust = self._named(principal, api_key)
+        trust = self._named(principal, api_key, deadline)
         return key_set(trust.ring, now=self._clock.present().now, retired_for=trust.longest_life)
 
     def rotate(
@@ -64,7 +74,7 @@ class KeysAdmin:
         Where one is pending already it is the successor, however many ask for one and wherever. Raises
         ``DeadlinePassed`` when its key could not be made in time.
         """
-        trust = self._named(principal, api_key)
+        trust = self._named(principal, api_key, deadline)
 
         def plan(keys: Keys, present: Present, spare: KeyRecord | None) -> Move | None:
             if at_once:
@@ -84,8 +94,7 @@ class KeysAdmin:
         Raises ``NotFound`` (KEY_NOT_FOUND), and ``KeyNotReady`` for a key that was retired or revoked, that is of
         another algorithm than the app is set to, or whose lead time is not over: unless ``at_once``.
         """
-        trust = self._named(principal, api_key)
-        wanted = _checked(key_id)
+        trust, wanted = self._named(principal, api_key, deadline), _checked(key_id)
 
         def plan(keys: Keys, present: Present, _: KeyRecord | None) -> Move | None:
             key = _find(keys, wanted)
@@ -109,8 +118,7 @@ class KeysAdmin:
         The successor of a key that signs takes its place at once: the pending key, or a new one. Raises ``NotFound``
         (KEY_NOT_FOUND).
         """
-        trust = self._named(principal, api_key)
-        wanted = _checked(key_id)
+        trust, wanted = self._named(principal, api_key, deadline), _checked(key_id)
 
         def plan(keys: Keys, present: Present, spare: KeyRecord | None) -> Move | None:
             _find(keys, wanted)
@@ -118,6 +126,10 @@ class KeysAdmin:
 
         done = self._make(trust, plan, principal, deadline)
         return self._described(trust, _find(done.keys, wanted))
+
+    def first(self, app: App, *, secret: bytes = b"", deadline: Deadline | None = None) -> KeyRecord:
+        """The first key of a new app, which signs at once; with ``secret``, one that others hold too."""
+        return self._maker.first(app.api_key, app.settings.algorithm, secret=secret, deadline=deadline)
 
     def follow_settings(self, principal: Principal, app: App, *, deadline: Deadline | None = None) -> None:
         """Publish a key of the algorithm that the app was just set to.
@@ -140,13 +152,13 @@ class KeysAdmin:
         keys = self._changes.read(trust.app, deadline=deadline)
         return self._changes.make(trust.app, keys, plan, by=principal.account_id, deadline=deadline)
 
-    def _named(self, principal: Principal, api_key: str) -> AppTrust:
+    def _named(self, principal: Principal, api_key: str, deadline: Deadline | None) -> AppTrust:
         """The app of that name; an empty one is a fault: no key is touched because a name was left out."""
         faults = Faults()
         if not api_key:
             faults.add("api_key", "must name the app")
         faults.refuse_any()
-        return app_for(self._view, principal, api_key)
+        return app_for(self._view, principal, api_key, deadline=deadline)
 
     def _described(self, trust: AppTrust, key: KeyRecord) -> KeyDescription:
         known = trust.ring.keys.get(key.key_id)

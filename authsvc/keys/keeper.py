@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from typing import Final
 
 from authsvc.clock import deadline_after
-from authsvc.errors import AuthError
+from authsvc.errors import AuthError, Reason
 from authsvc.keys.changes import KeyChanges, KeysChanged, keys_of
 from authsvc.keys.watched_clock import WatchedClock
 from authsvc.logs import Logger
@@ -17,11 +18,14 @@ from authsvc.trust.view import AppTrust, TrustView
 KEEPER: Final = "authsvc"
 """Who did it, for the audit: nobody asked for it."""
 
+LOOK_EVERY_SECONDS: Final = 2.0
+"""How often: a key signs so much later than it may at most."""
+
 _PATIENCE_SECONDS: Final = 10.0
 
 
 class KeyKeeper:
-    """Looks at the keys in memory and goes to the store only where something is due."""
+    """Looks at the keys in memory, on a thread of its own, and goes to the store only where something is due."""
 
     def __init__(
         self, view: TrustView, changes: KeyChanges, cycle: LifeCycle, clock: WatchedClock, log: Logger
@@ -32,9 +36,21 @@ class KeyKeeper:
         self._clock = clock
         self._log = log
         self._fails = False
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="authsvc-key-keeper", daemon=True)
+
+    def start(self) -> None:
+        """Look again and again from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread once what it does is done."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def look(self) -> int:
-        """Do all that is due; returns how many changes that were. Never raises what a store raises.
+        """Do all that is due; returns how many changes that were. Says in the log when it fails, and does not raise.
 
         Nothing is due while the clock was set lately: it may be put right again, and a key that is gone stays so.
         """
@@ -45,7 +61,9 @@ class KeyKeeper:
             for trust in self._trusts():
                 made += self._keep(trust)
         except AuthError as fault:
-            self._failed(fault)
+            self._failed(fault.reason, fault.detail)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the thread must live on and look again
+            self._failed(Reason.INTERNAL, type(fault).__name__)
         else:
             self._fails = False
         return made
@@ -70,7 +88,11 @@ class KeyKeeper:
                 return made
             keys, made = done.keys, made + 1
 
-    def _failed(self, fault: AuthError) -> None:
+    def _failed(self, reason: str, detail: str) -> None:
         if not self._fails:
-            self._log.warn("keys are not looked after for now", reason=fault.reason, detail=fault.detail)
+            self._log.warn("keys are not looked after for now", reason=reason, detail=detail)
         self._fails = True
+
+    def _run(self) -> None:
+        while not self._stopping.wait(LOOK_EVERY_SECONDS):
+            self.look()

@@ -13,7 +13,7 @@ from authsvc.model import Algorithm, ApiKey, KeyRecord, KeyState, Revision
 from authsvc.signing.algorithms import FAMILIES
 from authsvc.signing.keys import NewKey, generate, imported
 from authsvc.signing.sealing import Sealer
-from authsvc.trust.feed import signing_key_place
+from authsvc.trust.learning import signing_key_place
 
 AT_ONCE: Final = 2
 """RSA keys that are made at the same time: each takes a processor for a tenth of a second, often for several."""
@@ -37,13 +37,13 @@ class KeyMaker:
         """A new key of the app that does not sign yet; raises ``DeadlinePassed`` where it could not be made in time."""
         return self._record(api_key, self._made(algorithm, deadline))
 
-    def first(self, api_key: ApiKey, algorithm: Algorithm, *, deadline: Deadline | None = None) -> KeyRecord:
-        """The first key of a new app, which signs at once: nobody can know another."""
-        return _active(self.pending(api_key, algorithm, deadline=deadline))
-
-    def imported(self, api_key: ApiKey, secret: bytes) -> KeyRecord:
-        """The first key of a new app, from a secret that others hold too."""
-        return replace(_active(self._record(api_key, imported(secret, self._sealer.randomness))), imported=True)
+    def first(
+        self, api_key: ApiKey, algorithm: Algorithm, *, secret: bytes = b"", deadline: Deadline | None = None
+    ) -> KeyRecord:
+        """The first key of a new app, which signs at once; with ``secret``, one that others hold too."""
+        made = imported(secret, self._sealer.randomness) if secret else self._made(algorithm, deadline)
+        key = self._record(api_key, made)
+        return replace(key, state=KeyState.ACTIVE, activated_at=key.created_at, imported=bool(secret))
 
     def _made(self, algorithm: Algorithm, deadline: Deadline | None) -> NewKey:
         if FAMILIES[algorithm].key_type != "RSA":
@@ -66,10 +66,6 @@ class KeyMaker:
             imported=False,
             revision=Revision(0),
         )
-
-
-def _active(key: KeyRecord) -> KeyRecord:
-    return replace(key, state=KeyState.ACTIVE, activated_at=key.created_at)
 
 
 def _awaited(making: Future[NewKey], deadline: Deadline | None) -> NewKey:

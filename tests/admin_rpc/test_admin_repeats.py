@@ -42,7 +42,9 @@ def test_of_many_at_once_one_is_audited(scene: Scene, method: str, action: str) 
 
 def _suspend(scene: Scene, store: Store) -> Callable[[], Any]:
     domain = scene.server.domain
-    apps = AppsAdmin(domain.view, store, domain.sealer, issuer="authsvc", clock=scene.server.clock)
+    apps = AppsAdmin(
+        domain.view, store, domain.keys, issuer="authsvc", clock=scene.server.clock, randomness=system_randomness
+    )
     return partial(apps.set_suspended, a_principal(), ApiKey("acme"), True, etag_version=None)
 
 

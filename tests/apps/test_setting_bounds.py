@@ -128,18 +128,6 @@ def test_no_other_algorithm_is_taken(settings_for: Any, wish: str) -> None:
     assert faults_of(partial(settings_for, algorithm=wish)) == ["settings.algorithm"]
 
 
-def test_the_algorithm_of_an_app_stays(apps: AppsAdmin, root: Principal, rows: Rows) -> None:
-    """An update to another algorithm is refused, by its name or as the default; one to the app's own is taken."""
-    apps.create(root, "acme", wishes(algorithm="HS256"))
-    before = rows.everything()
-    for wish in ("ES256", None):
-        update = partial(apps.update, root, "acme", wishes(algorithm=wish), ("algorithm",), etag_version=None)
-        assert faults_of(update) == ["settings.algorithm"]
-    assert rows.everything() == before
-    kept = apps.update(root, "acme", wishes(algorithm="HS256"), ("algorithm",), etag_version=None)
-    assert kept.settings.algorithm is Algorithm.HS256
-
-
 @pytest.mark.parametrize(
     "name",
     [
