@@ -56,10 +56,7 @@ class Learning:
             fresh.put_app(app)
         for account in state.accounts:
             fresh.put_account(account)
-        revocations: Iterable[SessionRevoked | TokenRevoked | Watermark]
-        for revocations in (state.sessions, state.tokens, state.watermarks):
-            for revocation in revocations:
-                fresh.put_revocation(revocation)
+        fresh.load(state.sessions.plain(), state.tokens.plain(), state.watermarks.plain())
         return fresh
 
     def load_rest(self, state: TrustState, *, strict: bool) -> None:

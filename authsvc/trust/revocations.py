@@ -16,6 +16,7 @@ from authsvc.clock import from_microseconds, to_microseconds
 from authsvc.model import ApiKey, Revision, SessionId, SessionRevoked, TokenId, TokenRevoked, UserId, Watermark
 
 _HOUR: Final = 3_600
+_HOUR_US: Final = _HOUR * 1_000_000
 _PACKED: Final = struct.Struct(">QQII")
 _LAST_SECOND: Final = 2**32 - 1
 MARGIN: Final = timedelta(days=1)
@@ -87,15 +88,32 @@ class AppRevocations:
         for token_id, until in self._tokens.copy().items():
             yield TokenRevoked(api_key, token_id, None if until is None else _moment(until * _HOUR), revision)
 
+    # -- loading: what a store has plenty of, with moments in microseconds -----------------------
+
+    def load_session(self, session_id: SessionId, until: int) -> None:
+        """As ``put_session``."""
+        self._sessions[session_id] = _shared(until // _HOUR_US + 1)
+
+    def load_token(self, token_id: TokenId, until: int | None) -> None:
+        """As ``put_token``."""
+        self._tokens[token_id] = None if until is None else _shared(until // _HOUR_US + 1)
+
+    def load_mark(self, user_id: UserId | None, mark: Mark) -> None:
+        """As ``put_watermark``, where nothing is known yet."""
+        if user_id is None:
+            self.mark = mark
+        else:
+            self._marks[user_id] = _PACKED.pack(*mark)
+
     # -- moving --------------------------------------------------------------------------------
 
     def put_session(self, session_id: SessionId, until: datetime) -> None:
         """Learn that a session has ended."""
-        self._sessions[session_id] = _hour_after(until)
+        self.load_session(session_id, to_microseconds(until))
 
     def put_token(self, token_id: TokenId, until: datetime | None) -> None:
         """Learn that a token has ended."""
-        self._tokens[token_id] = None if until is None else _hour_after(until)
+        self.load_token(token_id, None if until is None else to_microseconds(until))
 
     def drop_token(self, token_id: TokenId) -> None:
         """Take a token's revocation back."""
@@ -103,14 +121,16 @@ class AppRevocations:
 
     def put_watermark(self, watermark: Watermark) -> None:
         """Learn a watermark, unless what is known is newer."""
-        mark, user_id = _mark_of(watermark), watermark.user_id
+        user_id, revoked, before = watermark.user_id, watermark.tokens_revoked_at, watermark.tokens_issued_before
         known = self.mark if user_id is None else self.mark_of(user_id)
-        if known is not None and known.revision > mark.revision:
-            return
-        if user_id is None:
-            self.mark = mark
-        else:
-            self._marks[user_id] = _PACKED.pack(*mark)
+        if known is None or known.revision <= watermark.revision:
+            mark = mark_from(
+                watermark.revision,
+                watermark.tokens_revision,
+                None if revoked is None else to_microseconds(revoked),
+                None if before is None else to_microseconds(before),
+            )
+            self.load_mark(user_id, mark)
 
     def prune(self, now: datetime, life: timedelta | None, reached: Revision) -> int:
         """Forget what no longer matters, and say how much that was.
@@ -142,14 +162,16 @@ def _unpacked(packed: bytes) -> Mark:
     return Mark._make(_PACKED.unpack(packed))
 
 
-def _mark_of(watermark: Watermark) -> Mark:
-    """Seconds are enough, for ``iat`` has no more: rounded down where it is compared by ≤, and up where by <."""
-    revoked, before = watermark.tokens_revoked_at, watermark.tokens_issued_before
+def mark_from(revision: int, tokens_revision: int, revoked_at: int | None, issued_before: int | None) -> Mark:
+    """A mark, its moments given in microseconds since 1970 UTC.
+
+    Seconds are enough, for ``iat`` has no more: rounded down where it is compared by ≤, and up where by <.
+    """
     return Mark(
-        watermark.revision,
-        watermark.tokens_revision,
-        0 if revoked is None else _second(to_microseconds(revoked) // 1_000_000),
-        0 if before is None else _second(-(to_microseconds(before) // -1_000_000)),
+        revision,
+        tokens_revision,
+        0 if revoked_at is None else _second(revoked_at // 1_000_000),
+        0 if issued_before is None else _second(-(issued_before // -1_000_000)),
     )
 
 
@@ -181,10 +203,6 @@ def _over(mark: Mark, now: datetime, life: timedelta | None, reached: Revision) 
 
 def _moment(seconds: int) -> datetime:
     return from_microseconds(seconds * 1_000_000)
-
-
-def _hour_after(moment: datetime) -> int:
-    return _shared(int(moment.timestamp()) // _HOUR + 1)
 
 
 @lru_cache(maxsize=8_192)

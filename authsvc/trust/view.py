@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from authsvc.clock import Deadline
 from authsvc.model import (
@@ -23,8 +24,9 @@ from authsvc.model import (
     Watermark,
 )
 from authsvc.signing.keyring import KeyRing, RingKey
-from authsvc.trust.revocations import NOTHING_REVOKED, AppRevocations
+from authsvc.trust.revocations import NOTHING_REVOKED, AppRevocations, mark_from
 
+Rows = Iterable[tuple[Any, ...]]
 LookAgain = Callable[[Hashable, Deadline | None], bool]
 """Asked before something is said to be unknown, with a name for it; whether the store was looked at meanwhile."""
 
@@ -148,8 +150,8 @@ class TrustView:
     def put_revocation(self, revocation: SessionRevoked | TokenRevoked | Watermark) -> None:
         """Learn a revocation, unless what is known is newer."""
         with self._lock:
-            api_key, revoked = revocation.api_key, self._held.revoked
-            of_app = revoked.get(api_key) or revoked.setdefault(api_key, AppRevocations())
+            api_key = revocation.api_key
+            of_app = self._revoked_of(api_key)
             match revocation:
                 case SessionRevoked():
                     of_app.put_session(revocation.session_id, revocation.until)
@@ -158,6 +160,17 @@ class TrustView:
                         of_app.put_token(revocation.token_id, revocation.until)
                 case Watermark():
                     of_app.put_watermark(revocation)
+
+    def load(self, sessions: Rows, tokens: Rows, watermarks: Rows) -> None:
+        """Learn very many revocations where none is known yet: rows as ``TrustState`` describes its plain ones."""
+        with self._lock:
+            for api_key, session_id, until, _ in sessions:
+                self._revoked_of(api_key).load_session(session_id, until)
+            for api_key, token_id, until, _ in tokens:
+                self._revoked_of(api_key).load_token(token_id, until)
+            for api_key, user_id, tokens_revision, revoked_at, issued_before, _, _, revision, _ in watermarks:
+                mark = mark_from(revision, tokens_revision, revoked_at, issued_before)
+                self._revoked_of(api_key).load_mark(user_id or None, mark)
 
     def clear_token(self, gone: Gone) -> None:
         """Forget a single token's revocation, unless what is known of it is newer."""
@@ -186,6 +199,12 @@ class TrustView:
         """Hold what another view holds, in one step; the other must not be used any more."""
         with self._lock:
             self._held = other._held
+
+    def _revoked_of(self, api_key: ApiKey) -> AppRevocations:
+        revoked = self._held.revoked.get(api_key)
+        if revoked is None:
+            revoked = self._held.revoked[api_key] = AppRevocations()
+        return revoked
 
     def _ring(self, api_key: ApiKey) -> KeyRing:
         trust = self._held.apps.get(api_key)

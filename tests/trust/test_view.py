@@ -11,23 +11,39 @@ import pytest
 from authsvc.model import (
     Algorithm,
     ApiKey,
+    Gone,
     KeyState,
     PastIssuer,
     Revision,
     SessionId,
     SessionRevoked,
+    Subject,
     TokenId,
     TokenRevoked,
     UserId,
     Watermark,
 )
+from authsvc.signing.keyring import RingKey
 from authsvc.trust.view import AppTrust, TrustView
 from tests.signing.handmade import ES_SIGNING, HS_SIGNING
-from tests.storage.records import an_account, an_app
+from tests.storage.records import a_key, an_account, an_app
 from tests.verify.workshop import START, ring_key
 
 ACME, OTHER = ApiKey("acme"), ApiKey("other")
 SARA = UserId("sara")
+
+
+def a_ring_key(revision: int) -> RingKey:
+    """A key as it was at a revision."""
+    return ring_key(ES_SIGNING, record=a_key(ACME, key_id=ES_SIGNING.key_id, revision=Revision(revision)))
+
+
+def revision_of_key(view: TrustView) -> int | None:
+    """At which revision the view knows the key; None when it does not."""
+    trust = view.app(ACME)
+    assert trust is not None
+    key = trust.ring.keys.get(ES_SIGNING.key_id)
+    return None if key is None or key.record is None else key.record.revision
 
 
 @pytest.fixture
@@ -41,9 +57,15 @@ def test_an_empty_view_knows_nothing(view: TrustView) -> None:
     assert view.app(ACME) is None
     assert (view.apps(), view.accounts(), view.revision) == ((), (), 0)
     assert view.account(an_account().id) is None
-    assert not view.session_revoked(SessionId(bytes(16)))
-    assert not view.token_revoked(ACME, TokenId("t"))
-    assert view.watermark(ACME, None) is None
+    revoked = view.revoked(ACME)
+    assert not revoked.has_session(SessionId(bytes(16)))
+    assert not revoked.has_token(TokenId("t"))
+    assert (revoked.mark, revoked.mark_of(SARA), list(view.revocations(ACME)), view.count_revoked()) == (
+        None,
+        None,
+        [],
+        0,
+    )
 
 
 def test_apps_and_accounts_are_listed_by_their_names(view: TrustView) -> None:
@@ -80,9 +102,9 @@ def test_a_watermark_never_goes_back(view: TrustView, first: int, second: int, k
     """The same for a watermark: an old one must not bring revoked tokens back."""
     for revision in (first, second):
         view.put_revocation(Watermark(ACME, SARA, tokens_revision=Revision(revision), revision=Revision(revision)))
-    watermark = view.watermark(ACME, SARA)
-    assert watermark is not None
-    assert watermark.tokens_revision == kept
+    mark = view.revoked(ACME).mark_of(SARA)
+    assert mark is not None
+    assert mark.tokens_revision == kept
 
 
 def test_the_revision_never_goes_back(view: TrustView) -> None:
@@ -92,6 +114,74 @@ def test_the_revision_never_goes_back(view: TrustView) -> None:
         view.reached(Revision(revision))
         reached.append(view.revision)
     assert reached == [3, 7, 7, 7, 8]
+
+
+@pytest.mark.parametrize(("first", "second", "kept"), [(1, 2, 2), (2, 1, 2), (2, 2, 2)])
+def test_a_key_never_goes_back(view: TrustView, first: int, second: int, kept: int) -> None:
+    """The same for a key: an old state must not make a revoked one verify again."""
+    view.put_app(an_app())
+    for revision in (first, second):
+        view.put_keys(ACME, [a_ring_key(revision)])
+    assert revision_of_key(view) == kept
+
+
+@pytest.mark.parametrize(("put", "gone", "there"), [(1, 2, False), (3, 2, True)])
+@pytest.mark.parametrize("gone_first", [False, True])
+def test_a_key_that_is_gone_stays_gone(view: TrustView, put: int, gone: int, there: bool, gone_first: bool) -> None:
+    """Of a key and the news that it is no more the newer counts, in whatever order they arrive."""
+    view.put_app(an_app())
+    news = Gone(Subject.KEY, ACME, "es-key", Revision(gone))
+    if gone_first:
+        view.put_keys(ACME, [], [news])
+    view.put_keys(ACME, [a_ring_key(put)])
+    if not gone_first:
+        view.put_keys(ACME, [], [news])
+    assert (revision_of_key(view) is not None) is there
+
+
+def test_keys_change_together(view: TrustView) -> None:
+    """What one change does to several keys is seen at once: a reader's ring has one active key or the other."""
+    view.put_app(an_app())
+    view.put_keys(ACME, [ring_key(ES_SIGNING)])
+    before = view.app(ACME)
+    view.put_keys(ACME, [ring_key(ES_SIGNING, state=KeyState.RETIRED), ring_key(HS_SIGNING)])
+    after = view.app(ACME)
+    assert before is not None
+    assert after is not None
+    assert [trust.ring.signing_key() for trust in (before, after)] == [ES_SIGNING, HS_SIGNING]
+
+
+def test_keys_may_come_before_their_app(view: TrustView) -> None:
+    """An app that another worker made, and whose keys this one changed first, is seen with them."""
+    view.put_keys(ACME, [ring_key(ES_SIGNING)])
+    assert view.app(ACME) is None
+    view.put_app(an_app())
+    trust = view.app(ACME)
+    assert trust is not None
+    assert trust.ring.signing_key() is ES_SIGNING
+
+
+@pytest.mark.parametrize(("put", "gone", "there"), [(1, 2, False), (3, 2, True)])
+@pytest.mark.parametrize("gone_first", [False, True])
+def test_a_cleared_token_stays_cleared(view: TrustView, put: int, gone: int, there: bool, gone_first: bool) -> None:
+    """The same for the revocation of a single token."""
+    cleared = Gone(Subject.TOKEN, ACME, "t", Revision(gone))
+    if gone_first:
+        view.clear_token(cleared)
+    view.put_revocation(TokenRevoked(ACME, TokenId("t"), None, Revision(put)))
+    if not gone_first:
+        view.clear_token(cleared)
+    assert view.revoked(ACME).has_token(TokenId("t")) is there
+
+
+def test_what_is_gone_is_remembered_only_while_older_news_may_come(view: TrustView) -> None:
+    """Once everything up to a revision is in, nothing is kept of what was gone by then."""
+    view.clear_token(Gone(Subject.TOKEN, ACME, "t", Revision(5)))
+    view.reached(Revision(4))
+    view.put_revocation(TokenRevoked(ACME, TokenId("t"), None, Revision(3)))
+    assert not view.revoked(ACME).has_token(TokenId("t"))
+    view.reached(Revision(5))
+    assert view._held.recent == {}
 
 
 def test_an_edit_of_an_app_keeps_its_keys(view: TrustView) -> None:
@@ -121,19 +211,29 @@ def test_what_a_reader_holds_does_not_change(view: TrustView) -> None:
 
 
 def test_revocations_are_known_by_what_they_are_of(view: TrustView) -> None:
-    """A token's revocation is its app's, a watermark is its user's or the app's, a session is known by its id."""
+    """A token's revocation is its app's, and so is a session's; a watermark is its user's or the app's."""
     session = SessionId(bytes(range(16)))
     view.put_revocation(TokenRevoked(ACME, TokenId("t"), None, Revision(1)))
     view.put_revocation(SessionRevoked(ACME, session, START, Revision(1)))
     view.put_revocation(Watermark(ACME, SARA, revision=Revision(1)))
-    assert view.token_revoked(ACME, TokenId("t"))
-    assert not view.token_revoked(OTHER, TokenId("t"))
-    assert not view.token_revoked(ACME, TokenId("T"))
-    assert view.session_revoked(session)
-    assert not view.session_revoked(SessionId(bytes(16)))
-    assert view.watermark(ACME, SARA) is not None
-    assert view.watermark(ACME, None) is None
-    assert view.watermark(OTHER, SARA) is None
+    acme, other = view.revoked(ACME), view.revoked(OTHER)
+    assert acme.has_token(TokenId("t"))
+    assert (other.has_token(TokenId("t")), acme.has_token(TokenId("T"))) == (False, False)
+    assert acme.has_session(session)
+    assert (other.has_session(session), acme.has_session(SessionId(bytes(16)))) == (False, False)
+    assert acme.mark_of(SARA) is not None
+    assert (acme.mark, other.mark_of(SARA)) == (None, None)
+    assert view.count_revoked() == 3
+
+
+def test_another_state_takes_the_place_in_one_step(view: TrustView) -> None:
+    """A view becomes another one: what that knows is there, and what it does not know is not."""
+    view.put_app(an_app("old"))
+    view.put_revocation(TokenRevoked(ApiKey("old"), TokenId("t"), None, Revision(1)))
+    other = TrustView(Revision(7))
+    other.put_app(an_app())
+    view.become(other)
+    assert ([app.api_key for app in view.apps()], view.revision, view.count_revoked()) == ([ACME], 7, 0)
 
 
 class TestAppTrust:

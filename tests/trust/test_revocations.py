@@ -1,0 +1,175 @@
+"""What is revoked in an app: kept small, told whole, forgotten when it can no longer matter and not before."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from datetime import datetime, timedelta
+
+import pytest
+
+from authsvc.clock import to_microseconds
+from authsvc.model import ApiKey, Revision, SessionId, SessionRevoked, TokenId, TokenRevoked, UserId, Watermark
+from authsvc.trust.revocations import MARGIN, AppRevocations, Mark, mark_from
+from authsvc.trust.view import TrustView
+from tests.storage.records import an_app
+from tests.verify.workshop import START
+
+ACME = ApiKey("acme")
+SARA, EVE = UserId("sara"), UserId("eve")
+HOUR = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
+LIFE = timedelta(hours=2)
+REACHED = Revision(100)
+
+
+def a_session(number: int = 0) -> SessionId:
+    return SessionId(number.to_bytes(16, "big"))
+
+
+def a_watermark(user_id: UserId | None = SARA, revision: int = 5, **parts: datetime | None) -> Watermark:
+    """Everything up to a revision, with the moments that are given."""
+    return Watermark(ACME, user_id, tokens_revision=Revision(revision), revision=Revision(revision), **parts)
+
+
+@pytest.fixture
+def revoked() -> AppRevocations:
+    """Nothing yet."""
+    return AppRevocations()
+
+
+@pytest.mark.parametrize("whom", [SARA, None])
+def test_a_watermark_is_kept_in_seconds(revoked: AppRevocations, whom: UserId | None) -> None:
+    """The second of a revocation is the one it falls into; a moment named is rounded up, so nothing before it lives."""
+    whole = START.replace(microsecond=0)
+    for offset in (timedelta(0), timedelta(microseconds=1), timedelta(microseconds=999_999)):
+        moment = whole + offset
+        revoked.put_watermark(a_watermark(whom, tokens_revoked_at=moment, tokens_issued_before=moment))
+        mark = revoked.mark if whom is None else revoked.mark_of(whom)
+        second = int(whole.timestamp())
+        assert mark == Mark(5, 5, second, second + (offset > timedelta(0)))
+
+
+def test_moments_that_no_second_of_ours_is_near_are_kept_as_the_nearest() -> None:
+    """What lies before 1970 or after 2106 ends what it would end, and is never taken for nothing."""
+    assert mark_from(1, 1, -5, -(10**15)) == Mark(1, 1, 1, 1)
+    assert mark_from(1, 1, 0, 10**18) == Mark(1, 1, 1, 2**32 - 1)
+    assert mark_from(1, 1, None, None) == Mark(1, 1, 0, 0)
+
+
+def test_a_watermark_that_was_cleared_ends_nothing_and_holds_off_older_news(revoked: AppRevocations) -> None:
+    """The newest state of a watermark counts, also where it says nothing about tokens any more."""
+    revoked.put_watermark(a_watermark(revision=5))
+    revoked.put_watermark(Watermark(ACME, SARA, revision=Revision(7)))
+    revoked.put_watermark(a_watermark(revision=6))
+    mark = revoked.mark_of(SARA)
+    assert mark is not None
+    assert mark.empty
+
+
+def test_what_is_loaded_is_what_is_learnt() -> None:
+    """Rows as a store gives very many are understood as the records are."""
+    records = [
+        SessionRevoked(ACME, a_session(), START, Revision(1)),
+        TokenRevoked(ACME, TokenId("a"), START + HOUR, Revision(2)),
+        TokenRevoked(ACME, TokenId("b"), None, Revision(3)),
+        a_watermark(tokens_revoked_at=START),
+        a_watermark(None, tokens_issued_before=START),
+    ]
+    learnt, loaded = TrustView(REACHED), TrustView(REACHED)
+    for record in records:
+        learnt.put_revocation(record)
+    at = to_microseconds(START)
+    loaded.load(
+        [("acme", a_session(), at, 1)],
+        [("acme", "a", to_microseconds(START + HOUR), 2), ("acme", "b", None, 3)],
+        [("acme", "sara", 5, at, None, 0, None, 5, None), ("acme", "", 5, None, at, 0, None, 5, None)],
+    )
+    assert list(loaded.revocations(ACME)) == list(learnt.revocations(ACME))
+    assert len(list(loaded.revocations(ACME))) == loaded.count_revoked() == 5
+
+
+def test_all_of_them_can_be_told() -> None:
+    """A snapshot has every revocation, the app's watermark first, each remembered at least as long as it was said."""
+    view = TrustView(REACHED)
+    view.put_revocation(SessionRevoked(ACME, a_session(), START, Revision(1)))
+    view.put_revocation(TokenRevoked(ACME, TokenId("t"), None, Revision(2)))
+    view.put_revocation(a_watermark(tokens_revoked_at=START))
+    view.put_revocation(a_watermark(None, tokens_issued_before=START))
+    whole, user, session, token = view.revocations(ACME)
+    assert isinstance(whole, Watermark)
+    assert isinstance(user, Watermark)
+    assert (whole.user_id, whole.tokens_revoked_at) == (None, None)
+    assert whole.tokens_issued_before == START
+    assert (user.user_id, user.tokens_revoked_at) == (SARA, START)
+    assert isinstance(session, SessionRevoked)
+    assert START < session.until <= START + HOUR
+    assert token == TokenRevoked(ACME, TokenId("t"), None, REACHED)
+
+
+class TestPruning:
+    """Forgetting, from the hour on in which nothing can matter any more."""
+
+    @pytest.mark.parametrize(("later", "left"), [(timedelta(0), 3), (HOUR, 1)])
+    def test_sessions_and_tokens(self, revoked: AppRevocations, later: timedelta, left: int) -> None:
+        """Each goes within the hour after its time; what is remembered for ever stays."""
+        revoked.put_session(a_session(), START)
+        revoked.put_token(TokenId("t"), START)
+        revoked.put_token(TokenId("ever"), None)
+        assert revoked.prune(START + later, LIFE, REACHED) == 3 - left
+        assert (len(revoked), revoked.has_token(TokenId("ever"))) == (left, True)
+
+    @pytest.mark.parametrize("whom", [SARA, None])
+    @pytest.mark.parametrize("part", ["tokens_revoked_at", "tokens_issued_before"])
+    def test_watermarks(self, revoked: AppRevocations, whom: UserId | None, part: str) -> None:
+        """A watermark stays while a token that it ends can live, and a day longer."""
+        revoked.put_watermark(a_watermark(whom, **{part: START}))
+        over = START + LIFE + MARGIN + SECOND
+        assert revoked.prune(over - 2 * SECOND, LIFE, REACHED) == 0
+        assert revoked.prune(over, None, REACHED) == 0
+        assert revoked.prune(over, LIFE, REACHED) == 1
+        assert len(revoked) == 0
+
+    def test_a_watermark_by_revision_alone_stays(self, revoked: AppRevocations) -> None:
+        """Nobody knows since when: it is not forgotten."""
+        revoked.put_watermark(a_watermark())
+        assert revoked.prune(START + timedelta(days=10_000), LIFE, REACHED) == 0
+
+    def test_what_is_new_holds_off_older_news(self, revoked: AppRevocations) -> None:
+        """A cleared watermark goes only when everything up to its revision is in."""
+        revoked.put_watermark(Watermark(ACME, SARA, revision=Revision(7)))
+        assert revoked.prune(START, LIFE, Revision(6)) == 0
+        assert revoked.prune(START, LIFE, Revision(7)) == 1
+
+    @pytest.mark.parametrize(("ever", "left"), [(False, 0), (True, 1)])
+    def test_a_view_prunes_by_what_it_knows_of_the_app(self, ever: bool, left: int) -> None:
+        """Where tokens may live for ever, or the app is not known, watermarks stay for ever."""
+        view = TrustView(REACHED)
+        view.put_app(an_app(ever_non_expiring=ever))
+        for name in (ACME, ApiKey("unknown")):
+            view.put_revocation(Watermark(name, SARA, tokens_revoked_at=START, revision=Revision(1)))
+        view.prune(START + timedelta(days=400))
+        assert view.count_revoked() == left + 1
+
+
+def test_a_million_would_fit() -> None:
+    """An entry takes at most 150 bytes, whichever kind it is of, and the collector walks through none of them."""
+    count, view = 20_000, TrustView(REACHED)
+    view.put_app(an_app())
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(count):
+            view.put_revocation(SessionRevoked(ACME, a_session(number), START, Revision(1)))
+            view.put_revocation(TokenRevoked(ACME, TokenId(f"{number:027}"), START, Revision(1)))
+            view.put_revocation(
+                Watermark(ACME, UserId(f"user-{number}"), tokens_revoked_at=START, revision=Revision(1))
+            )
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert view.count_revoked() == 3 * count
+    assert (after - before) / (3 * count) < 150
+    revoked = view.revoked(ACME)
+    assert not any(map(gc.is_tracked, (revoked._sessions, revoked._tokens, revoked._marks)))
