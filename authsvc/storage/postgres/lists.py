@@ -44,7 +44,7 @@ _PAGE_BY_ID = " ORDER BY id LIMIT :limit"
 
 _ENDED = f"""
 {_PRESENT} SELECT {SESSION_COLUMNS} FROM sessions
-WHERE api_key = :api_key AND id > :after AND revoked_at IS NOT NULL AND due_at > {_MOMENT}"""
+WHERE api_key = :api_key AND id > :after AND revoked_revision IS NOT NULL AND due_at > {_MOMENT}"""
 
 _TOKENS = f"""
 {_PRESENT} SELECT {TOKEN_COLUMNS} FROM revoked_tokens

@@ -26,7 +26,7 @@ INSERT INTO sessions ({COLUMNS}, due_at)
 SELECT
     :id, :api_key, :kind, :user_id, :claims, :profile, :access_ttl, :generation, :rotated_at, :request_id_hash,
     (SELECT revision FROM feed_head), :created_at, :idle_expires_at, :absolute_expires_at, :revoked_at, :revoke_reason,
-    :caller, :opened_public, least(:idle_expires_at::bigint, :absolute_expires_at::bigint)
+    :caller, :opened_public, :due_at
 FROM apps WHERE apps.api_key = :api_key
 ON CONFLICT (id) DO NOTHING RETURNING {COLUMNS}""")
 
@@ -67,7 +67,7 @@ UPDATE sessions SET
     revoked_at = greatest({NOW}, rotated_at), revoke_reason = :reason, revoked_revision = :revision, due_at = :due_at
 WHERE id = :id""")
 
-REVOKED: Final = Statement(f"SELECT {SESSION_COLUMNS} FROM sessions WHERE revoked_at IS NOT NULL AND due_at > :now")
+REVOKED: Final = f"SELECT {SESSION_COLUMNS} FROM sessions WHERE revoked_revision IS NOT NULL AND due_at > :now"
 
 
 def revoke_session(transaction: Transaction, session_id: SessionId, reason: str, audit: AuditEvent) -> bool:

@@ -25,13 +25,23 @@ from authsvc.model import (
     TokenId,
     UserId,
 )
-from authsvc.storage.base import AuditFilter, FeedPage, Listener, Revocation, SealedSecret, SessionState, TrustState
+from authsvc.storage.base import (
+    AuditFilter,
+    FeedPage,
+    Listener,
+    Purged,
+    Revocation,
+    SealedSecret,
+    SessionState,
+    TrustState,
+)
 from authsvc.storage.postgres import (
     accounts,
     apps,
     following,
     keys,
     lists,
+    purging,
     secrets,
     sessions,
     tokens,
@@ -51,6 +61,7 @@ from authsvc.storage.rows import feed as feed_rows
 from authsvc.storage.rows import secrets as secret_rows
 from authsvc.storage.rows import sessions as session_rows
 from authsvc.storage.rows.moments import lifetime_microseconds
+from authsvc.storage.rows.purging import purge
 from authsvc.storage.texts import claims_text
 
 # A row that is really written: a server that takes no changes would still answer a question.
@@ -296,6 +307,16 @@ class PostgresStore:
     ) -> tuple[AuditRow, ...]:
         reading = audit_rows.reading(wanted, before=before, limit=limit)
         return tuple(map(feed_rows.audit_from, self._transactions.read(reading, deadline=deadline, planned=True)))
+
+    def purge(self, *, limit: int, keep_revisions: int) -> Purged:
+        values = {"keep": keep_revisions, "present": microseconds(self._present)}
+        return purge(
+            lambda: purging.read_due(self._transactions.read, values),
+            lambda table, most: purging.purge_some(
+                self._transactions.change, self._transactions.run, values, table, most
+            ),
+            limit,
+        )
 
     def counts(self) -> Mapping[str, int]:
         return self._transactions.read_at_one_instant(trust.read_counts, seconds=WHOLE_STATE_SECONDS)

@@ -16,9 +16,9 @@ from authsvc.storage.postgres.apps import IS_THERE
 from authsvc.storage.postgres.statement import Statement, by_column, places
 from authsvc.storage.postgres.transaction import Transaction, Unchanged
 from authsvc.storage.rows.moments import optional_microseconds
-from authsvc.storage.rows.revocations import TOKEN_COLUMNS, token_from
+from authsvc.storage.rows.revocations import TOKEN_COLUMNS, outlasts, token_from
 
-LIVE: Final = Statement(f"SELECT {TOKEN_COLUMNS} FROM revoked_tokens WHERE until IS NULL OR until > :now")
+LIVE: Final = f"SELECT {TOKEN_COLUMNS} FROM revoked_tokens WHERE until IS NULL OR until > :now"
 
 _READ = Statement(f"SELECT {TOKEN_COLUMNS} FROM revoked_tokens WHERE api_key = :api_key AND token_id = :token_id")
 _PUT = Statement(f"""
@@ -62,5 +62,4 @@ def _kept(transaction: Transaction, api_key: ApiKey, token_id: TokenId, until: d
     if row is None:
         return None
     kept = token_from(row)
-    as_long = kept.until is None or (until is not None and until <= kept.until)
-    return kept if as_long else None
+    return kept if outlasts(kept, until) else None

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 from psycopg import sql
 
@@ -25,7 +26,17 @@ _HEAD = Statement(f"SELECT revision, {NOW} FROM feed_head")
 _APPS = Statement(f"SELECT {apps.COLUMNS} FROM apps ORDER BY api_key")
 _ACCOUNTS = Statement(f"SELECT {accounts.COLUMNS} FROM accounts ORDER BY id")
 _CREDENTIALS = Statement(f"SELECT {accounts.CREDENTIAL_COLUMNS} FROM credentials ORDER BY account_id, position")
-_WATERMARKS = Statement(f"SELECT {revocations.WATERMARK_COLUMNS} FROM watermarks ORDER BY api_key, user_id")
+_WATERMARKS = f"SELECT {revocations.WATERMARK_COLUMNS} FROM watermarks ORDER BY api_key, user_id"
+
+_PART: Final = 10_000
+"""Rows that come at once of those of which there may be a million: nobody holds all of them in two forms."""
+
+_CURSOR: Final = "DECLARE part NO SCROLL CURSOR FOR"
+_REVOKED_SESSIONS = Statement(f"{_CURSOR} {sessions.REVOKED}")
+_REVOKED_TOKENS = Statement(f"{_CURSOR} {tokens.LIVE}")
+_ALL_WATERMARKS = Statement(f"{_CURSOR} {_WATERMARKS}")
+_NEXT_PART = Statement(f"FETCH {_PART} FROM part")
+_NO_MORE = Statement("CLOSE part")
 _TABLES = Statement(
     "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
     ' ORDER BY relname COLLATE "C"'
@@ -40,9 +51,9 @@ def read_trust_state(fetch: Fetch, present: int | None) -> TrustState:
         apps=tuple(map(apps.from_row, fetch(_APPS()))),
         keys=tuple(map(keys.from_row, fetch(key_statements.READ_ALL()))),
         accounts=accounts.from_rows(fetch(_ACCOUNTS()), fetch(_CREDENTIALS())),
-        sessions=tuple(map(revocations.session_from, fetch(sessions.REVOKED(now=now)))),
-        tokens=tuple(map(revocations.token_from, fetch(tokens.LIVE(now=now)))),
-        watermarks=tuple(map(revocations.watermark_from, fetch(_WATERMARKS()))),
+        sessions=revocations.sessions_of(_in_parts(fetch, _REVOKED_SESSIONS(now=now))),
+        tokens=revocations.tokens_of(_in_parts(fetch, _REVOKED_TOKENS(now=now))),
+        watermarks=revocations.watermarks_of(_in_parts(fetch, _ALL_WATERMARKS())),
         secrets=tuple(map(secrets.from_row, fetch(secret_statements.READ_ALL()))),
         levels=tuple(map(levels.from_row, fetch(level_statements.READ_ALL(now=now)))),
     )
@@ -51,6 +62,14 @@ def read_trust_state(fetch: Fetch, present: int | None) -> TrustState:
 def read_counts(fetch: Fetch) -> Mapping[str, int]:
     """See ``Store.counts``; all that is fetched must be of one instant."""
     return {name: fetch(_count(name)())[0][0] for (name,) in fetch(_TABLES())}
+
+
+def _in_parts(fetch: Fetch, declaration: Request) -> Iterator[Row]:
+    """Rows of a cursor, from its declaration to its end."""
+    fetch(declaration)
+    while part := fetch(_NEXT_PART()):
+        yield from part
+    fetch(_NO_MORE())
 
 
 @functools.cache

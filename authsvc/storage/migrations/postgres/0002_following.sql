@@ -26,7 +26,7 @@ ALTER TABLE secrets ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN due_at BIGINT NOT NULL DEFAULT 0;
 UPDATE sessions SET due_at = absolute_expires_at + 120000000
     + (SELECT longest_ttl_ever FROM apps WHERE apps.api_key = sessions.api_key)
-WHERE revoked_at IS NOT NULL;
+WHERE revoked_revision IS NOT NULL;
 DROP INDEX sessions_by_end;
 DROP INDEX sessions_revoked;
 DROP INDEX sessions_of_user;
@@ -34,8 +34,8 @@ CREATE INDEX sessions_due ON sessions (due_at);
 CREATE INDEX sessions_of_app ON sessions (api_key, id);
 CREATE INDEX sessions_of_user ON sessions (api_key, user_id, id);
 -- With all that a server that starts must know of them: it reads this, and of rows that were vacuumed nothing else.
-CREATE INDEX sessions_revoked ON sessions (due_at, id, api_key, revoked_revision) WHERE revoked_at IS NOT NULL;
-CREATE INDEX sessions_revoked_of_app ON sessions (api_key, id) WHERE revoked_at IS NOT NULL;
+CREATE INDEX sessions_revoked ON sessions (due_at, id, api_key, revoked_revision) WHERE revoked_revision IS NOT NULL;
+CREATE INDEX sessions_revoked_of_app ON sessions (api_key, id) WHERE revoked_revision IS NOT NULL;
 
 -- When sessions_revision was set; and due_at, here the first moment at which nothing it covers can live.
 ALTER TABLE watermarks ADD COLUMN sessions_revoked_at BIGINT;
