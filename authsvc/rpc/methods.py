@@ -52,9 +52,9 @@ class Method:
     request_class: Callable[[], Message]
     serve: Behavior
     reserved: bool = False
-    revoking: bool = False
     largest_request: int = LARGEST_REQUEST
     places_of: Callable[[Any], int] = one_place
+    revoking: bool = False
 
 
 class MethodMissing(RuntimeError):
@@ -79,9 +79,9 @@ def methods_of_service(service: ServiceDescriptor, servicer: object) -> Iterator
             Form.UNARY,
             request_class,
             serve,
-            revoking=full_name(method) in REVOKING,
             largest_request=batch_limits.LARGEST_BATCH if batch else LARGEST_REQUEST,
             places_of=batch_limits.places_of if batch else one_place,
+            revoking=full_name(method) in REVOKING,
         )
 
 
