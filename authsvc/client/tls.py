@@ -21,9 +21,9 @@ class TlsFiles:
     """PEM files: ``roots`` that the service's certificate leads to (none: those of the system), and the
     ``certificate`` chain that this client shows with its unencrypted ``key``."""
 
-    roots: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
+    roots: str | Path | None = None
+    certificate: str | Path | None = None
+    key: str | Path | None = None
 
     def __post_init__(self) -> None:
         if (self.certificate is None) != (self.key is None):
@@ -81,16 +81,16 @@ def _read(files: TlsFiles) -> _Contents:
     return contents
 
 
-def _bytes_of(path: Path | None) -> bytes | None:
+def _bytes_of(path: str | Path | None) -> bytes | None:
     try:
-        return None if path is None else path.read_bytes()
+        return None if path is None else Path(path).read_bytes()
     except OSError as fault:
         raise TlsUnusable(f"{path} cannot be read: {fault.strerror}") from None
 
 
-def _stamp_of(path: Path) -> tuple[int, int, int]:
+def _stamp_of(path: str | Path) -> tuple[int, int, int]:
     try:
-        status = path.stat()  # follows links: mounted secrets are replaced by moving one
+        status = Path(path).stat()  # follows links: mounted secrets are replaced by moving one
     except OSError:
         return (0, 0, 0)
     return (status.st_ino, status.st_mtime_ns, status.st_size)

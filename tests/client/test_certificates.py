@@ -68,10 +68,14 @@ def demanding(tmp_path: Path) -> Iterator[Demanding]:
 
 def test_a_certificate_is_shown(half: Half, demanding: Demanding) -> None:
     """A server that demands a certificate gets the client's, and no call without it or with a stranger's."""
-    demanding.expects(demanding.answer)
-    with half(demanding.scripted.target, tls=demanding.files) as do:
-        do(validate)
-    assert demanding.shown == ["first"]
+    demanding.expects(demanding.answer, demanding.answer)
+    as_text = TlsFiles(
+        *(str(path) for path in (demanding.files.roots, demanding.files.certificate, demanding.files.key))
+    )
+    for files in (demanding.files, as_text):
+        with half(demanding.scripted.target, tls=files) as do:
+            do(validate)
+    assert demanding.shown == ["first", "first"]
     for own in ((), ("stranger/tls.crt", "stranger/tls.key")):
         files = TlsFiles(demanding.files.roots, *(demanding.folder / name for name in own))
         with half(demanding.scripted.target, tls=files, retries=NO_RETRIES) as do, pytest.raises(Unavailable):
