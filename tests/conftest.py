@@ -18,7 +18,7 @@ import pytest
 
 from authsvc.accounts.requests import AccountProfile
 from authsvc.app.composition import Domain, build_server, open_domain
-from authsvc.clock import system_randomness
+from authsvc.clock import Monotonic, system_monotonic, system_randomness
 from authsvc.config import Settings
 from authsvc.logs import JsonLines
 from authsvc.model import ApiKey, App, AppSettings
@@ -127,11 +127,19 @@ def start_server(state_dir: Path, clock: HandClock, alarms: HandAlarms) -> Itera
             state: Path = state_dir,
             limits: Limits | None = None,
             build: Callable[[Domain], RpcServer] | None = None,
+            monotonic: Monotonic = system_monotonic,
         ) -> RunningServer:
             settings = Settings(state_dir=state, listen="127.0.0.1:0")
             log = io.StringIO()
             domain = lifetimes.enter_context(
-                open_domain(settings, Kek(bytes(range(32))), clock=clock, randomness=system_randomness, alarm=alarms)
+                open_domain(
+                    settings,
+                    Kek(bytes(range(32))),
+                    clock=clock,
+                    monotonic=monotonic,
+                    randomness=system_randomness,
+                    alarm=alarms,
+                )
             )
             domain.logs.configure_loggers({"default": {"sink": JsonLines(log)}})
             rpc = (
