@@ -28,13 +28,21 @@ class KeyKeeper:
     """Looks at the keys in memory, on a thread of its own, and goes to the store only where something is due."""
 
     def __init__(
-        self, view: TrustView, changes: KeyChanges, cycle: LifeCycle, clock: WatchedClock, log: Logger
+        self,
+        view: TrustView,
+        changes: KeyChanges,
+        cycle: LifeCycle,
+        clock: WatchedClock,
+        log: Logger,
+        *,
+        every: float = LOOK_EVERY_SECONDS,
     ) -> None:
         self._view = view
         self._changes = changes
         self._cycle = cycle
         self._clock = clock
         self._log = log
+        self._every = every
         self._fails = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="authsvc-key-keeper", daemon=True)
@@ -94,5 +102,5 @@ class KeyKeeper:
         self._fails = True
 
     def _run(self) -> None:
-        while not self._stopping.wait(LOOK_EVERY_SECONDS):
+        while not self._stopping.wait(self._every):
             self.look()
