@@ -21,7 +21,9 @@ from authsvc.keys.making import KeyMaker
 from authsvc.keys.watched_clock import WatchedClock
 from authsvc.logs import SERVER_SCOPES, Alarm, LoggerSystem, sink_for_format
 from authsvc.metrics import Metrics
+from authsvc.operations.audit import AuditAdmin
 from authsvc.operations.logging import LoggingAdmin
+from authsvc.operations.revocations import RevocationsAdmin
 from authsvc.rpc.addresses import Addresses, Network
 from authsvc.rpc.admin_servicer import AdminServicer
 from authsvc.rpc.auth_servicer import AuthServicer
@@ -43,6 +45,8 @@ from authsvc.tokens.issue import Issue
 from authsvc.tokens.mint import Mint
 from authsvc.tokens.refresh import Refresh
 from authsvc.tokens.refresh_token import RefreshTokens
+from authsvc.tokens.revoke import Revoke
+from authsvc.tokens.session_list import Sessions
 from authsvc.tokens.validate import Validate
 from authsvc.trust.catching_up import CatchingUp
 from authsvc.trust.feed import Feed
@@ -76,6 +80,8 @@ class Domain:
     apps: AppsAdmin
     accounts: AccountsAdmin
     logging: LoggingAdmin
+    revocations: RevocationsAdmin
+    audit: AuditAdmin
     sealer: Sealer
     logs: LoggerSystem
     metrics: Metrics
@@ -147,6 +153,8 @@ def open_domain(
             apps=apps,
             accounts=accounts,
             logging=logging,
+            revocations=RevocationsAdmin(view, store, clock=clock),
+            audit=AuditAdmin(view, store),
             sealer=sealer,
             logs=logs,
             metrics=metrics,
@@ -184,12 +192,14 @@ def build_server(
         issue,
         refresh,
         Validate(domain.view, verifier, DevelopmentNotice(domain.logs.get_logger("tokens"), clock=clock), catching_up),
+        Revoke(domain.view, store, verifier, refresh_tokens, clock=clock),
+        Sessions(domain.view, store),
         Batches(Explanations(domain.logs.get_logger("rpc"), randomness)),
     )
     surface = Surface(
         auth=auth,
         guest=GuestServicer(GuestTokens(domain.view, issue, refresh, audit, strangers.admit_to)),
-        admin=AdminServicer(domain.apps, domain.accounts, domain.logging),
+        admin=AdminServicer(domain.apps, domain.accounts, domain.logging, domain.revocations, domain.audit),
         authenticator=Authenticator(domain.view),
         freshness=domain.freshness,
         second_look=domain.second_look,

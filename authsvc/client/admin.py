@@ -92,6 +92,31 @@ class OperatorMethods:
     )
     """Let parts of the service log more, or less, for a while."""
 
+    clear_revocation = Unary[v1.ClearRevocationRequest, v1.ClearRevocationResponse](
+        Stub, "ClearRevocation", repeats=False
+    )
+    """Take back what was revoked by mistake, but for sessions."""
+
+    list_revocations = Unary[v1.ListRevocationsRequest, v1.ListRevocationsResponse](
+        Stub, "ListRevocations", repeats=True
+    )
+    """Read one page of revocations; ``revocations`` reads all."""
+
+    revocations = Pages[v1.ListRevocationsRequest, v1.Revocation](
+        list_revocations, v1.ListRevocationsRequest, "revocations"
+    )
+    """All that is revoked in an app and still matters: users, then sessions, then single tokens."""
+
+    list_audit_events = Unary[v1.ListAuditEventsRequest, v1.ListAuditEventsResponse](
+        Stub, "ListAuditEvents", repeats=True
+    )
+    """Read one page of the audit; ``audit_events`` reads all."""
+
+    audit_events = Pages[v1.ListAuditEventsRequest, v1.AuditEvent](
+        list_audit_events, v1.ListAuditEventsRequest, "audit_events"
+    )
+    """What was changed, by whom and how it ended, newest first."""
+
 
 class AdminMethods(AppMethods, AccountMethods, OperatorMethods):
     """The methods of AdminService."""

@@ -17,7 +17,7 @@ from authsvc.client.credential import Bearer
 from authsvc.client.guest import AsyncGuestCalls, GuestCalls
 from authsvc.client.lines import Lines
 from authsvc.client.logs import LogOptions, make_client_logs
-from authsvc.client.methods import Awaiting, Unary, Waiting
+from authsvc.client.methods import Awaiting, Pages, Unary, Waiting
 from authsvc.client.request_ids import with_request_id, with_request_ids
 from authsvc.client.retries import Retries
 from authsvc.clock import Randomness, system_randomness
@@ -61,6 +61,15 @@ class AuthMethods:
         Stub, "BatchValidateTokens", repeats=True
     )
     """Ask about up to 256 access tokens; results as for ``batch_issue_tokens``, a bad token is a ``response``."""
+
+    revoke_tokens = Unary[v1.RevokeTokensRequest, v1.RevokeTokensResponse](Stub, "RevokeTokens", repeats=True)
+    """End tokens and sessions of a user, a session, a token or the whole app; doing it twice is harmless."""
+
+    list_sessions = Unary[v1.ListSessionsRequest, v1.ListSessionsResponse](Stub, "ListSessions", repeats=True)
+    """Read one page of sessions; ``sessions`` reads all."""
+
+    sessions = Pages[v1.ListSessionsRequest, v1.Session](list_sessions, v1.ListSessionsRequest, "sessions")
+    """All sessions of an app, or of one user, ordered by session_id."""
 
 
 class AuthClient(AuthMethods, Waiting):

@@ -125,6 +125,8 @@ def _check_clear(request: ClearRequest) -> None:
 
 def _check_query(query: RevocationQuery) -> None:
     faults = Faults()
+    if query.kind is not None and query.kind not in KINDS:
+        faults.add("kind", "must be one that this version knows, or unset for all")
     if query.user_id:
         _check_user(query.user_id, faults)
         if query.kind is Subject.TOKEN:

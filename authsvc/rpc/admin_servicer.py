@@ -5,7 +5,10 @@ from __future__ import annotations
 from authsvc.accounts.admin import AccountsAdmin
 from authsvc.apps.admin import AppsAdmin
 from authsvc.model import App
+from authsvc.operations.audit import AuditAdmin
 from authsvc.operations.logging import LoggingAdmin
+from authsvc.operations.revocations import RevocationsAdmin
+from authsvc.rpc import convert_operations
 from authsvc.rpc.call import Call
 from authsvc.rpc.convert_admin import (
     account_message,
@@ -16,17 +19,26 @@ from authsvc.rpc.convert_admin import (
     version_of,
     wishes_of,
 )
-from authsvc.rpc.paging import page_of
+from authsvc.rpc.paging import page_of, question_of, read_page
 from authsvc.v1 import admin_pb2 as pb
 
 
 class AdminServicer:
     """Each method is served by one use case of apps, accounts or operations."""
 
-    def __init__(self, apps: AppsAdmin, accounts: AccountsAdmin, logging: LoggingAdmin) -> None:
+    def __init__(
+        self,
+        apps: AppsAdmin,
+        accounts: AccountsAdmin,
+        logging: LoggingAdmin,
+        revocations: RevocationsAdmin,
+        audit: AuditAdmin,
+    ) -> None:
         self._apps = apps
         self._accounts = accounts
         self._logging = logging
+        self._revocations = revocations
+        self._audit = audit
 
     def CreateApp(self, request: pb.CreateAppRequest, call: Call) -> pb.CreateAppResponse:
         """``admin.write``, all apps."""
@@ -167,6 +179,48 @@ class AdminServicer:
         """``admin.write``, all apps."""
         states = self._logging.configure(call.caller, logging_change_of(request), deadline=call.deadline)
         return pb.ConfigureLoggingResponse(scopes=map(scope_message, states))
+
+    def ClearRevocation(self, request: pb.ClearRevocationRequest, call: Call) -> pb.ClearRevocationResponse:
+        """``admin.write``."""
+        call.about(request.api_key)
+        wanted = convert_operations.clear_request(request)
+        return pb.ClearRevocationResponse(cleared=self._revocations.clear(call.caller, wanted, deadline=call.deadline))
+
+    def ListRevocations(self, request: pb.ListRevocationsRequest, call: Call) -> pb.ListRevocationsResponse:
+        """``admin.read``."""
+        call.about(request.api_key)
+        query, deadline = convert_operations.revocation_query(request), call.deadline
+        page = read_page(
+            lambda after, most: self._revocations.listed(
+                call.caller, query, after=after, limit=most, deadline=deadline
+            ),
+            convert_operations.revocation_key,
+            convert_operations.revocation_place,
+            question=question_of(request),
+            principal=call.caller,
+            size=request.page_size,
+            token=request.page_token,
+        )
+        return pb.ListRevocationsResponse(
+            revocations=map(convert_operations.revocation_message, page.items), next_page_token=page.next_token
+        )
+
+    def ListAuditEvents(self, request: pb.ListAuditEventsRequest, call: Call) -> pb.ListAuditEventsResponse:
+        """``admin.read``."""
+        call.about(request.api_key)
+        query, deadline = convert_operations.audit_query(request), call.deadline
+        page = read_page(
+            lambda before, most: self._audit.listed(call.caller, query, before=before, limit=most, deadline=deadline),
+            convert_operations.audit_key,
+            convert_operations.audit_place,
+            question=question_of(request),
+            principal=call.caller,
+            size=request.page_size,
+            token=request.page_token,
+        )
+        return pb.ListAuditEventsResponse(
+            audit_events=map(convert_operations.event_message, page.items), next_page_token=page.next_token
+        )
 
     def _shown(self, app: App) -> pb.App:
         return app_message(self._apps.describe(app))

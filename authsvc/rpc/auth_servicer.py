@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from authsvc.rpc import convert
+from authsvc.rpc import convert, convert_sessions
 from authsvc.rpc.batches import Batches
 from authsvc.rpc.call import Call
+from authsvc.rpc.paging import question_of, read_page
 from authsvc.rpc.verdicts import EncodedVerdicts
 from authsvc.tokens.issue import Issue
 from authsvc.tokens.refresh import Refresh
+from authsvc.tokens.revoke import Revoke
+from authsvc.tokens.session_list import Sessions
 from authsvc.tokens.validate import Validate
 from authsvc.v1 import auth_pb2 as pb
 
@@ -15,10 +18,20 @@ from authsvc.v1 import auth_pb2 as pb
 class AuthServicer:
     """Each method is served by one use case."""
 
-    def __init__(self, issue: Issue, refresh: Refresh, validate: Validate, batches: Batches) -> None:
+    def __init__(
+        self,
+        issue: Issue,
+        refresh: Refresh,
+        validate: Validate,
+        revoke: Revoke,
+        sessions: Sessions,
+        batches: Batches,
+    ) -> None:
         self._issue = issue
         self._refresh = refresh
         self._validate = validate
+        self._revoke = revoke
+        self._sessions = sessions
         self._batches = batches
         self._verdicts = EncodedVerdicts()
 
@@ -64,3 +77,26 @@ class AuthServicer:
             return self._verdicts.of(verdict).in_batch
 
         return self._batches.work_off(batch, call, pb.BatchValidateTokensResponse, serve)
+
+    def RevokeTokens(self, request: pb.RevokeTokensRequest, call: Call) -> pb.RevokeTokensResponse:
+        """``tokens.revoke``."""
+        call.about(request.api_key)
+        wanted = convert_sessions.revoke_request(request)
+        return pb.RevokeTokensResponse(revision=self._revoke.revoke(call.caller, wanted, deadline=call.deadline))
+
+    def ListSessions(self, request: pb.ListSessionsRequest, call: Call) -> pb.ListSessionsResponse:
+        """``tokens.revoke``."""
+        call.about(request.api_key)
+        query, deadline = convert_sessions.session_query(request), call.deadline
+        page = read_page(
+            lambda after, most: self._sessions.listed(call.caller, query, after=after, limit=most, deadline=deadline),
+            convert_sessions.session_key,
+            convert_sessions.session_place,
+            question=question_of(request),
+            principal=call.caller,
+            size=request.page_size,
+            token=request.page_token,
+        )
+        return pb.ListSessionsResponse(
+            sessions=map(convert_sessions.session_message, page.items), next_page_token=page.next_token
+        )

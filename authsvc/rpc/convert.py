@@ -10,7 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from authsvc.model import Kind, TokenStatus, session_text
+from authsvc.model import Kind, TokenScope, TokenStatus, User, session_text
 from authsvc.tokens.issue import IssuedToken
 from authsvc.tokens.refresh import RefreshedToken
 from authsvc.tokens.requests import (
@@ -34,7 +34,7 @@ from authsvc.verify.verdict import ERROR_CODES, MESSAGES, Verdict, VerifiedToken
 UNSET = object()
 """What a Struct value without a kind decodes to: no value of JSON, so the rules refuse it."""
 
-_KINDS = {
+KINDS = {
     Kind.USER: pb.TOKEN_KIND_USER,
     Kind.GUEST: pb.TOKEN_KIND_GUEST,
     Kind.ANONYMOUS: pb.TOKEN_KIND_ANONYMOUS,
@@ -131,7 +131,7 @@ def fill_token_info(info: pb.TokenInfo, token: VerifiedToken) -> None:
     claims = token.claims
     info.token_id = claims.token_id
     info.api_key = token.api_key
-    info.kind = _KINDS[claims.kind]
+    info.kind = KINDS[claims.kind]
     info.key_id = token.key_id
     info.issuer = claims.issuer
     if token.algorithm is not None:
@@ -144,19 +144,23 @@ def fill_token_info(info: pb.TokenInfo, token: VerifiedToken) -> None:
         info.expires_at.seconds = claims.expires_at
     info.audience.extend(claims.audience)
     if claims.scope.limited:
-        info.scope.call_cids.extend(claims.scope.call_cids)
-        info.scope.channel_cids.extend(claims.scope.channel_cids)
+        fill_scope(info.scope, claims.scope)
     if claims.custom_claims:
         fill_struct(info.custom_claims, claims.custom_claims)
-    user = info.user
-    user.id, user.role, user.name, user.image = (
-        claims.user.id,
-        claims.user.role,
-        claims.user.name,
-        claims.user.image,
-    )
-    if claims.user.custom is not None:
-        fill_struct(user.custom, claims.user.custom)
+    fill_user(info.user, claims.user)
+
+
+def fill_user(message: pb.User, user: User) -> None:
+    """Encode into a message that is there."""
+    message.id, message.role, message.name, message.image = user.id, user.role, user.name, user.image
+    if user.custom is not None:
+        fill_struct(message.custom, user.custom)
+
+
+def fill_scope(message: pb.TokenScope, scope: TokenScope) -> None:
+    """Encode into a message that is there."""
+    message.call_cids.extend(scope.call_cids)
+    message.channel_cids.extend(scope.channel_cids)
 
 
 def fill_struct(struct: Struct, members: Mapping[str, object]) -> None:

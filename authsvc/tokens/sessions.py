@@ -32,13 +32,21 @@ class Presented:
     request_id_hash: bytes
 
 
-def refuse_ended(state: SessionState) -> None:
-    """Raise ``RefreshRefused``: SESSION_REVOKED for one that was ended, REFRESH_TOKEN_EXPIRED for one that is over."""
+def end_of(state: SessionState) -> Reason | None:
+    """SESSION_REVOKED for one that was ended, REFRESH_TOKEN_EXPIRED for one that is over; None while it is live."""
     session = state.session
     if session.revoked_at is not None or state.covered:
-        raise RefreshRefused(Reason.SESSION_REVOKED)
+        return Reason.SESSION_REVOKED
     if state.now >= session.idle_expires_at or state.now >= session.absolute_expires_at:
-        raise RefreshRefused(Reason.REFRESH_TOKEN_EXPIRED)
+        return Reason.REFRESH_TOKEN_EXPIRED
+    return None
+
+
+def refuse_ended(state: SessionState) -> None:
+    """Raise ``RefreshRefused`` for a session that is not live, with how it ended."""
+    end = end_of(state)
+    if end is not None:
+        raise RefreshRefused(end)
 
 
 def judge(state: SessionState, presented: Presented, settings: AppSettings) -> Fate:

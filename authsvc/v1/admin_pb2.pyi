@@ -82,6 +82,34 @@ the id itself.
 """
 Global___Profile: _TypeAlias = Profile  # noqa: Y015
 
+class _RevocationKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RevocationKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RevocationKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REVOCATION_KIND_UNSPECIFIED: _RevocationKind.ValueType  # 0
+    """In a request: every kind. Never sent."""
+    REVOCATION_KIND_USERS: _RevocationKind.ValueType  # 1
+    """The tokens and sessions of a user, or of all users of the app."""
+    REVOCATION_KIND_SESSION: _RevocationKind.ValueType  # 2
+    """One session and its access tokens."""
+    REVOCATION_KIND_TOKEN: _RevocationKind.ValueType  # 3
+    """One access token."""
+
+class RevocationKind(_RevocationKind, metaclass=_RevocationKindEnumTypeWrapper):
+    """What was revoked."""
+
+REVOCATION_KIND_UNSPECIFIED: RevocationKind.ValueType  # 0
+"""In a request: every kind. Never sent."""
+REVOCATION_KIND_USERS: RevocationKind.ValueType  # 1
+"""The tokens and sessions of a user, or of all users of the app."""
+REVOCATION_KIND_SESSION: RevocationKind.ValueType  # 2
+"""One session and its access tokens."""
+REVOCATION_KIND_TOKEN: RevocationKind.ValueType  # 3
+"""One access token."""
+Global___RevocationKind: _TypeAlias = RevocationKind  # noqa: Y015
+
 @_typing.final
 class App(_message.Message):
     """A tenant of the service: an api_key with its own settings, keys, users and sessions."""
@@ -1391,3 +1419,343 @@ class ConfigureLoggingResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ConfigureLoggingResponse: _TypeAlias = ConfigureLoggingResponse  # noqa: Y015
+
+@_typing.final
+class ClearRevocationRequest(_message.Message):
+    """Whose revocation to take back. Exactly one target is set; one that is set and empty, or false, is
+    refused.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    API_KEY_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    ALL_USERS_FIELD_NUMBER: _builtins.int
+    api_key: _builtins.str
+    """The app, required."""
+    user_id: _builtins.str
+    """A user or guest: what was revoked by `user_id`. `!anon`: all anonymous visitors."""
+    token_id: _builtins.str
+    """One access token, by `TokenInfo.token_id`: what was revoked by `token` or `token_id`."""
+    all_users: _builtins.bool
+    """What was revoked by `all_users`. Only true is accepted."""
+    def __init__(
+        self,
+        *,
+        api_key: _builtins.str = ...,
+        user_id: _builtins.str = ...,
+        token_id: _builtins.str = ...,
+        all_users: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["all_users", b"all_users", "target", b"target", "token_id", b"token_id", "user_id", b"user_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_users", b"all_users", "api_key", b"api_key", "target", b"target", "token_id", b"token_id", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_target: _TypeAlias = _typing.Literal["user_id", "token_id", "all_users"]  # noqa: Y015
+    _WhichOneofArgType_target: _TypeAlias = _typing.Literal["target", b"target"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_target) -> _WhichOneofReturnType_target | None: ...
+
+Global___ClearRevocationRequest: _TypeAlias = ClearRevocationRequest  # noqa: Y015
+
+@_typing.final
+class ClearRevocationResponse(_message.Message):
+    """The revocation is taken back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLEARED_FIELD_NUMBER: _builtins.int
+    cleared: _builtins.bool
+    """Whether there was anything to take back."""
+    def __init__(
+        self,
+        *,
+        cleared: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cleared", b"cleared"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClearRevocationResponse: _TypeAlias = ClearRevocationResponse  # noqa: Y015
+
+@_typing.final
+class ListRevocationsRequest(_message.Message):
+    """Which revocations to list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    API_KEY_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    api_key: _builtins.str
+    """The app, required."""
+    kind: Global___RevocationKind.ValueType
+    """Only revocations of this kind. Unset: of all kinds."""
+    user_id: _builtins.str
+    """Only this user's own revocation and sessions; single tokens are not known by user. Empty: of all."""
+    page_size: _builtins.int
+    """The most revocations to return; at most 1000. 0: 50."""
+    page_token: _builtins.str
+    """The `next_page_token` of the page before, from the same caller and with the same question. Empty:
+    the first page.
+    """
+    def __init__(
+        self,
+        *,
+        api_key: _builtins.str = ...,
+        kind: Global___RevocationKind.ValueType = ...,
+        user_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "kind", b"kind", "page_size", b"page_size", "page_token", b"page_token", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRevocationsRequest: _TypeAlias = ListRevocationsRequest  # noqa: Y015
+
+@_typing.final
+class ListRevocationsResponse(_message.Message):
+    """A page of revocations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVOCATIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Asks for the next page. Empty: this is the last."""
+    @_builtins.property
+    def revocations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Revocation]:
+        """The revocations of this page."""
+
+    def __init__(
+        self,
+        *,
+        revocations: _abc.Iterable[Global___Revocation] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "revocations", b"revocations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRevocationsResponse: _TypeAlias = ListRevocationsResponse  # noqa: Y015
+
+@_typing.final
+class Revocation(_message.Message):
+    """Something that ended before its time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    REMEMBERED_UNTIL_FIELD_NUMBER: _builtins.int
+    TOKENS_REVOKED_AT_FIELD_NUMBER: _builtins.int
+    TOKENS_ISSUED_BEFORE_FIELD_NUMBER: _builtins.int
+    SESSIONS_REVOKED_AT_FIELD_NUMBER: _builtins.int
+    SESSIONS_CREATED_BEFORE_FIELD_NUMBER: _builtins.int
+    kind: Global___RevocationKind.ValueType
+    """What it is about."""
+    user_id: _builtins.str
+    """The user (USERS). Empty: all users of the app. Else empty."""
+    session_id: _builtins.str
+    """The session (SESSION). Else empty."""
+    token_id: _builtins.str
+    """The access token (TOKEN). Else empty."""
+    revision: _builtins.int
+    """The revision of its latest change."""
+    @_builtins.property
+    def remembered_until(self) -> _timestamp_pb2.Timestamp:
+        """When it need not be remembered any more (SESSION, TOKEN). Unset: for ever, or not known."""
+
+    @_builtins.property
+    def tokens_revoked_at(self) -> _timestamp_pb2.Timestamp:
+        """When everything up to then was revoked (USERS). Unset: it was not, or it was cleared."""
+
+    @_builtins.property
+    def tokens_issued_before(self) -> _timestamp_pb2.Timestamp:
+        """Tokens issued before this moment are revoked (USERS). Unset: none was named."""
+
+    @_builtins.property
+    def sessions_revoked_at(self) -> _timestamp_pb2.Timestamp:
+        """When all sessions up to then were ended (USERS). Unset: they were not."""
+
+    @_builtins.property
+    def sessions_created_before(self) -> _timestamp_pb2.Timestamp:
+        """Sessions opened before this moment are ended (USERS). Unset: none was named."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___RevocationKind.ValueType = ...,
+        user_id: _builtins.str = ...,
+        session_id: _builtins.str = ...,
+        token_id: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        remembered_until: _timestamp_pb2.Timestamp | None = ...,
+        tokens_revoked_at: _timestamp_pb2.Timestamp | None = ...,
+        tokens_issued_before: _timestamp_pb2.Timestamp | None = ...,
+        sessions_revoked_at: _timestamp_pb2.Timestamp | None = ...,
+        sessions_created_before: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["remembered_until", b"remembered_until", "sessions_created_before", b"sessions_created_before", "sessions_revoked_at", b"sessions_revoked_at", "tokens_issued_before", b"tokens_issued_before", "tokens_revoked_at", b"tokens_revoked_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "remembered_until", b"remembered_until", "revision", b"revision", "session_id", b"session_id", "sessions_created_before", b"sessions_created_before", "sessions_revoked_at", b"sessions_revoked_at", "token_id", b"token_id", "tokens_issued_before", b"tokens_issued_before", "tokens_revoked_at", b"tokens_revoked_at", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Revocation: _TypeAlias = Revocation  # noqa: Y015
+
+@_typing.final
+class ListAuditEventsRequest(_message.Message):
+    """Which events to list: those that have every value that is set."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    API_KEY_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    api_key: _builtins.str
+    """Only events about this app. Empty: about all that the caller may act for."""
+    principal: _builtins.str
+    """Only what this account did, by its id. Empty: anybody."""
+    action: _builtins.str
+    """Only this action, such as `user.revoked`. Empty: all."""
+    subject: _builtins.str
+    """Only what was done to this subject: a user, a session, a token's id, an account. Empty: all."""
+    outcome: _builtins.str
+    """Only events that ended so, such as `done` or `revoked`. Empty: all."""
+    page_size: _builtins.int
+    """The most events to return; at most 1000. 0: 50."""
+    page_token: _builtins.str
+    """The `next_page_token` of the page before, from the same caller and with the same question. Empty:
+    the first page.
+    """
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Only events from this moment on. Unset: from the first."""
+
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """Only events before this moment. Unset: up to the last."""
+
+    def __init__(
+        self,
+        *,
+        api_key: _builtins.str = ...,
+        principal: _builtins.str = ...,
+        action: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        outcome: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "api_key", b"api_key", "outcome", b"outcome", "page_size", b"page_size", "page_token", b"page_token", "principal", b"principal", "since", b"since", "subject", b"subject", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAuditEventsRequest: _TypeAlias = ListAuditEventsRequest  # noqa: Y015
+
+@_typing.final
+class ListAuditEventsResponse(_message.Message):
+    """A page of events."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUDIT_EVENTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Asks for the next page, of older events. Empty: this is the last."""
+    @_builtins.property
+    def audit_events(self) -> _containers.RepeatedCompositeFieldContainer[Global___AuditEvent]:
+        """The events of this page, newest first."""
+
+    def __init__(
+        self,
+        *,
+        audit_events: _abc.Iterable[Global___AuditEvent] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audit_events", b"audit_events", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAuditEventsResponse: _TypeAlias = ListAuditEventsResponse  # noqa: Y015
+
+@_typing.final
+class AuditEvent(_message.Message):
+    """Something that was done, kept in the transaction that did it. Never a token or a secret."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    API_KEY_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Grows with each event."""
+    action: _builtins.str
+    """What was done, such as `app.created` or `session.revoked`."""
+    principal: _builtins.str
+    """Who did it: the id of a service account, or the name of a command on the store."""
+    api_key: _builtins.str
+    """The app it was done to. Empty: it is about no app."""
+    subject: _builtins.str
+    """What it was done to, within the app."""
+    outcome: _builtins.str
+    """How it ended."""
+    reason: _builtins.str
+    """More about why. Empty: nothing."""
+    revision: _builtins.int
+    """The revision of the change. 0: nothing was changed."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When it was done."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        action: _builtins.str = ...,
+        principal: _builtins.str = ...,
+        api_key: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        outcome: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "api_key", b"api_key", "at", b"at", "id", b"id", "outcome", b"outcome", "principal", b"principal", "reason", b"reason", "revision", b"revision", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditEvent: _TypeAlias = AuditEvent  # noqa: Y015

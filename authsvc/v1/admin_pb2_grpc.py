@@ -119,6 +119,21 @@ class AdminServiceStub:
                 request_serializer=authsvc_dot_v1_dot_admin__pb2.ConfigureLoggingRequest.SerializeToString,
                 response_deserializer=authsvc_dot_v1_dot_admin__pb2.ConfigureLoggingResponse.FromString,
                 _registered_method=True)
+        self.ClearRevocation = channel.unary_unary(
+                '/authsvc.v1.AdminService/ClearRevocation',
+                request_serializer=authsvc_dot_v1_dot_admin__pb2.ClearRevocationRequest.SerializeToString,
+                response_deserializer=authsvc_dot_v1_dot_admin__pb2.ClearRevocationResponse.FromString,
+                _registered_method=True)
+        self.ListRevocations = channel.unary_unary(
+                '/authsvc.v1.AdminService/ListRevocations',
+                request_serializer=authsvc_dot_v1_dot_admin__pb2.ListRevocationsRequest.SerializeToString,
+                response_deserializer=authsvc_dot_v1_dot_admin__pb2.ListRevocationsResponse.FromString,
+                _registered_method=True)
+        self.ListAuditEvents = channel.unary_unary(
+                '/authsvc.v1.AdminService/ListAuditEvents',
+                request_serializer=authsvc_dot_v1_dot_admin__pb2.ListAuditEventsRequest.SerializeToString,
+                response_deserializer=authsvc_dot_v1_dot_admin__pb2.ListAuditEventsResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -143,7 +158,7 @@ class AdminServiceServicer:
         ALREADY_EXISTS: APP_EXISTS
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -162,7 +177,7 @@ class AdminServiceServicer:
         INVALID_ARGUMENT: INVALID_REQUEST
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -180,7 +195,7 @@ class AdminServiceServicer:
         INVALID_ARGUMENT: INVALID_REQUEST
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -202,7 +217,7 @@ class AdminServiceServicer:
         ABORTED: CONFLICT
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -225,7 +240,7 @@ class AdminServiceServicer:
         ABORTED: CONFLICT
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -248,7 +263,7 @@ class AdminServiceServicer:
         ABORTED: CONFLICT
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -270,7 +285,7 @@ class AdminServiceServicer:
         ALREADY_EXISTS: SERVICE_ACCOUNT_EXISTS
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -291,7 +306,7 @@ class AdminServiceServicer:
         INVALID_ARGUMENT: INVALID_REQUEST
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -311,7 +326,7 @@ class AdminServiceServicer:
         INVALID_ARGUMENT: INVALID_REQUEST
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -334,7 +349,7 @@ class AdminServiceServicer:
         ABORTED: CONFLICT
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -356,7 +371,7 @@ class AdminServiceServicer:
         ABORTED: CONFLICT
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -379,7 +394,7 @@ class AdminServiceServicer:
         ABORTED: CONFLICT
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -403,7 +418,7 @@ class AdminServiceServicer:
         FAILED_PRECONDITION: CREDENTIAL_LIMIT
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -425,7 +440,7 @@ class AdminServiceServicer:
         INVALID_ARGUMENT: INVALID_REQUEST
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -437,7 +452,7 @@ class AdminServiceServicer:
 
         Permission: admin.read
 
-        The caller must act for all apps. This version answers for the process that takes the call.
+        The caller must act for all apps. A change that another worker took is here within a second.
 
         Errors:
         UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
@@ -445,7 +460,7 @@ class AdminServiceServicer:
         INVALID_ARGUMENT: INVALID_REQUEST
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -459,8 +474,8 @@ class AdminServiceServicer:
         Permission: admin.write
 
         The caller must act for all apps. A scope that is changed already gets the new level and the
-        new time; the changes of other scopes stay. In this version a change reaches only the process
-        that takes the call, and a restart forgets it.
+        new time; the changes of other scopes stay. A change reaches every worker within a second, and
+        holds until its end, restarts included.
 
         Errors:
         UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
@@ -468,7 +483,70 @@ class AdminServiceServicer:
         INVALID_ARGUMENT: INVALID_REQUEST
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+        INTERNAL: INTERNAL
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClearRevocation(self, request, context):
+        """Takes back what RevokeTokens revoked by mistake: tokens that have not expired are good again.
+
+        Permission: admin.write
+
+        Sessions that ended stay ended, and what was revoked in another way too stays revoked.
+
+        Errors:
+        UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+        PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+        NOT_FOUND: APP_NOT_FOUND
+        INVALID_ARGUMENT: INVALID_REQUEST
+        RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+        DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+        INTERNAL: INTERNAL
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRevocations(self, request, context):
+        """Returns what is revoked in an app and still matters, one page at a time: users and the app
+        itself, then sessions, then single tokens.
+
+        Permission: admin.read
+
+        Errors:
+        UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+        PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+        NOT_FOUND: APP_NOT_FOUND
+        INVALID_ARGUMENT: INVALID_REQUEST
+        RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+        DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+        INTERNAL: INTERNAL
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAuditEvents(self, request, context):
+        """Returns what was changed, by whom and how it ended, newest first, one page at a time.
+
+        Permission: admin.read
+
+        A caller that may act for some apps sees what was done to those alone. Issues and refreshes are
+        lines of the log (scope `audit`), and not here.
+
+        Errors:
+        UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+        PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+        NOT_FOUND: APP_NOT_FOUND
+        INVALID_ARGUMENT: INVALID_REQUEST
+        RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+        DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -557,6 +635,21 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ConfigureLogging,
                     request_deserializer=authsvc_dot_v1_dot_admin__pb2.ConfigureLoggingRequest.FromString,
                     response_serializer=authsvc_dot_v1_dot_admin__pb2.ConfigureLoggingResponse.SerializeToString,
+            ),
+            'ClearRevocation': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClearRevocation,
+                    request_deserializer=authsvc_dot_v1_dot_admin__pb2.ClearRevocationRequest.FromString,
+                    response_serializer=authsvc_dot_v1_dot_admin__pb2.ClearRevocationResponse.SerializeToString,
+            ),
+            'ListRevocations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRevocations,
+                    request_deserializer=authsvc_dot_v1_dot_admin__pb2.ListRevocationsRequest.FromString,
+                    response_serializer=authsvc_dot_v1_dot_admin__pb2.ListRevocationsResponse.SerializeToString,
+            ),
+            'ListAuditEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAuditEvents,
+                    request_deserializer=authsvc_dot_v1_dot_admin__pb2.ListAuditEventsRequest.FromString,
+                    response_serializer=authsvc_dot_v1_dot_admin__pb2.ListAuditEventsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -996,6 +1089,87 @@ class AdminService:
             '/authsvc.v1.AdminService/ConfigureLogging',
             authsvc_dot_v1_dot_admin__pb2.ConfigureLoggingRequest.SerializeToString,
             authsvc_dot_v1_dot_admin__pb2.ConfigureLoggingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClearRevocation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authsvc.v1.AdminService/ClearRevocation',
+            authsvc_dot_v1_dot_admin__pb2.ClearRevocationRequest.SerializeToString,
+            authsvc_dot_v1_dot_admin__pb2.ClearRevocationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRevocations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authsvc.v1.AdminService/ListRevocations',
+            authsvc_dot_v1_dot_admin__pb2.ListRevocationsRequest.SerializeToString,
+            authsvc_dot_v1_dot_admin__pb2.ListRevocationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAuditEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authsvc.v1.AdminService/ListAuditEvents',
+            authsvc_dot_v1_dot_admin__pb2.ListAuditEventsRequest.SerializeToString,
+            authsvc_dot_v1_dot_admin__pb2.ListAuditEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

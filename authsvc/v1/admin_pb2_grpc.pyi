@@ -52,7 +52,7 @@ class AdminServiceStub:
       ALREADY_EXISTS: APP_EXISTS
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     GetApp: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetAppRequest, _admin_pb2.GetAppResponse]
@@ -67,7 +67,7 @@ class AdminServiceStub:
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     ListApps: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListAppsRequest, _admin_pb2.ListAppsResponse]
@@ -81,7 +81,7 @@ class AdminServiceStub:
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     UpdateApp: _grpc.UnaryUnaryMultiCallable[_admin_pb2.UpdateAppRequest, _admin_pb2.UpdateAppResponse]
@@ -99,7 +99,7 @@ class AdminServiceStub:
       ABORTED: CONFLICT
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     SuspendApp: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SuspendAppRequest, _admin_pb2.SuspendAppResponse]
@@ -118,7 +118,7 @@ class AdminServiceStub:
       ABORTED: CONFLICT
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     ResumeApp: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ResumeAppRequest, _admin_pb2.ResumeAppResponse]
@@ -137,7 +137,7 @@ class AdminServiceStub:
       ABORTED: CONFLICT
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     CreateServiceAccount: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CreateServiceAccountRequest, _admin_pb2.CreateServiceAccountResponse]
@@ -155,7 +155,7 @@ class AdminServiceStub:
       ALREADY_EXISTS: SERVICE_ACCOUNT_EXISTS
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     GetServiceAccount: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetServiceAccountRequest, _admin_pb2.GetServiceAccountResponse]
@@ -172,7 +172,7 @@ class AdminServiceStub:
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     ListServiceAccounts: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListServiceAccountsRequest, _admin_pb2.ListServiceAccountsResponse]
@@ -188,7 +188,7 @@ class AdminServiceStub:
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     UpdateServiceAccount: _grpc.UnaryUnaryMultiCallable[_admin_pb2.UpdateServiceAccountRequest, _admin_pb2.UpdateServiceAccountResponse]
@@ -207,7 +207,7 @@ class AdminServiceStub:
       ABORTED: CONFLICT
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     DisableServiceAccount: _grpc.UnaryUnaryMultiCallable[_admin_pb2.DisableServiceAccountRequest, _admin_pb2.DisableServiceAccountResponse]
@@ -225,7 +225,7 @@ class AdminServiceStub:
       ABORTED: CONFLICT
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     EnableServiceAccount: _grpc.UnaryUnaryMultiCallable[_admin_pb2.EnableServiceAccountRequest, _admin_pb2.EnableServiceAccountResponse]
@@ -244,7 +244,7 @@ class AdminServiceStub:
       ABORTED: CONFLICT
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     RotateCredential: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RotateCredentialRequest, _admin_pb2.RotateCredentialResponse]
@@ -264,7 +264,7 @@ class AdminServiceStub:
       FAILED_PRECONDITION: CREDENTIAL_LIMIT
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     RevokeCredential: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RevokeCredentialRequest, _admin_pb2.RevokeCredentialResponse]
@@ -282,7 +282,7 @@ class AdminServiceStub:
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     GetLogging: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetLoggingRequest, _admin_pb2.GetLoggingResponse]
@@ -290,7 +290,7 @@ class AdminServiceStub:
 
     Permission: admin.read
 
-    The caller must act for all apps. This version answers for the process that takes the call.
+    The caller must act for all apps. A change that another worker took is here within a second.
 
     Errors:
       UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
@@ -298,7 +298,7 @@ class AdminServiceStub:
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     ConfigureLogging: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ConfigureLoggingRequest, _admin_pb2.ConfigureLoggingResponse]
@@ -308,8 +308,8 @@ class AdminServiceStub:
     Permission: admin.write
 
     The caller must act for all apps. A scope that is changed already gets the new level and the
-    new time; the changes of other scopes stay. In this version a change reaches only the process
-    that takes the call, and a restart forgets it.
+    new time; the changes of other scopes stay. A change reaches every worker within a second, and
+    holds until its end, restarts included.
 
     Errors:
       UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
@@ -317,7 +317,58 @@ class AdminServiceStub:
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    ClearRevocation: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ClearRevocationRequest, _admin_pb2.ClearRevocationResponse]
+    """Takes back what RevokeTokens revoked by mistake: tokens that have not expired are good again.
+
+    Permission: admin.write
+
+    Sessions that ended stay ended, and what was revoked in another way too stays revoked.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      NOT_FOUND: APP_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    ListRevocations: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListRevocationsRequest, _admin_pb2.ListRevocationsResponse]
+    """Returns what is revoked in an app and still matters, one page at a time: users and the app
+    itself, then sessions, then single tokens.
+
+    Permission: admin.read
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      NOT_FOUND: APP_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    ListAuditEvents: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListAuditEventsRequest, _admin_pb2.ListAuditEventsResponse]
+    """Returns what was changed, by whom and how it ended, newest first, one page at a time.
+
+    Permission: admin.read
+
+    A caller that may act for some apps sees what was done to those alone. Issues and refreshes are
+    lines of the log (scope `audit`), and not here.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      NOT_FOUND: APP_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
 
@@ -345,7 +396,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
       ALREADY_EXISTS: APP_EXISTS
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     GetApp: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetAppRequest, _admin_pb2.GetAppResponse]  # type: ignore[assignment]
@@ -360,7 +411,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     ListApps: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListAppsRequest, _admin_pb2.ListAppsResponse]  # type: ignore[assignment]
@@ -374,7 +425,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     UpdateApp: _aio.UnaryUnaryMultiCallable[_admin_pb2.UpdateAppRequest, _admin_pb2.UpdateAppResponse]  # type: ignore[assignment]
@@ -392,7 +443,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
       ABORTED: CONFLICT
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     SuspendApp: _aio.UnaryUnaryMultiCallable[_admin_pb2.SuspendAppRequest, _admin_pb2.SuspendAppResponse]  # type: ignore[assignment]
@@ -411,7 +462,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
       ABORTED: CONFLICT
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     ResumeApp: _aio.UnaryUnaryMultiCallable[_admin_pb2.ResumeAppRequest, _admin_pb2.ResumeAppResponse]  # type: ignore[assignment]
@@ -430,7 +481,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
       ABORTED: CONFLICT
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     CreateServiceAccount: _aio.UnaryUnaryMultiCallable[_admin_pb2.CreateServiceAccountRequest, _admin_pb2.CreateServiceAccountResponse]  # type: ignore[assignment]
@@ -448,7 +499,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
       ALREADY_EXISTS: SERVICE_ACCOUNT_EXISTS
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     GetServiceAccount: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetServiceAccountRequest, _admin_pb2.GetServiceAccountResponse]  # type: ignore[assignment]
@@ -465,7 +516,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     ListServiceAccounts: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListServiceAccountsRequest, _admin_pb2.ListServiceAccountsResponse]  # type: ignore[assignment]
@@ -481,7 +532,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     UpdateServiceAccount: _aio.UnaryUnaryMultiCallable[_admin_pb2.UpdateServiceAccountRequest, _admin_pb2.UpdateServiceAccountResponse]  # type: ignore[assignment]
@@ -500,7 +551,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
       ABORTED: CONFLICT
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     DisableServiceAccount: _aio.UnaryUnaryMultiCallable[_admin_pb2.DisableServiceAccountRequest, _admin_pb2.DisableServiceAccountResponse]  # type: ignore[assignment]
@@ -518,7 +569,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
       ABORTED: CONFLICT
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     EnableServiceAccount: _aio.UnaryUnaryMultiCallable[_admin_pb2.EnableServiceAccountRequest, _admin_pb2.EnableServiceAccountResponse]  # type: ignore[assignment]
@@ -537,7 +588,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
       ABORTED: CONFLICT
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     RotateCredential: _aio.UnaryUnaryMultiCallable[_admin_pb2.RotateCredentialRequest, _admin_pb2.RotateCredentialResponse]  # type: ignore[assignment]
@@ -557,7 +608,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
       FAILED_PRECONDITION: CREDENTIAL_LIMIT
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     RevokeCredential: _aio.UnaryUnaryMultiCallable[_admin_pb2.RevokeCredentialRequest, _admin_pb2.RevokeCredentialResponse]  # type: ignore[assignment]
@@ -575,7 +626,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     GetLogging: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetLoggingRequest, _admin_pb2.GetLoggingResponse]  # type: ignore[assignment]
@@ -583,7 +634,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
 
     Permission: admin.read
 
-    The caller must act for all apps. This version answers for the process that takes the call.
+    The caller must act for all apps. A change that another worker took is here within a second.
 
     Errors:
       UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
@@ -591,7 +642,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     ConfigureLogging: _aio.UnaryUnaryMultiCallable[_admin_pb2.ConfigureLoggingRequest, _admin_pb2.ConfigureLoggingResponse]  # type: ignore[assignment]
@@ -601,8 +652,8 @@ class AdminServiceAsyncStub(AdminServiceStub):
     Permission: admin.write
 
     The caller must act for all apps. A scope that is changed already gets the new level and the
-    new time; the changes of other scopes stay. In this version a change reaches only the process
-    that takes the call, and a restart forgets it.
+    new time; the changes of other scopes stay. A change reaches every worker within a second, and
+    holds until its end, restarts included.
 
     Errors:
       UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
@@ -610,7 +661,58 @@ class AdminServiceAsyncStub(AdminServiceStub):
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    ClearRevocation: _aio.UnaryUnaryMultiCallable[_admin_pb2.ClearRevocationRequest, _admin_pb2.ClearRevocationResponse]  # type: ignore[assignment]
+    """Takes back what RevokeTokens revoked by mistake: tokens that have not expired are good again.
+
+    Permission: admin.write
+
+    Sessions that ended stay ended, and what was revoked in another way too stays revoked.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      NOT_FOUND: APP_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    ListRevocations: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListRevocationsRequest, _admin_pb2.ListRevocationsResponse]  # type: ignore[assignment]
+    """Returns what is revoked in an app and still matters, one page at a time: users and the app
+    itself, then sessions, then single tokens.
+
+    Permission: admin.read
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      NOT_FOUND: APP_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    ListAuditEvents: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListAuditEventsRequest, _admin_pb2.ListAuditEventsResponse]  # type: ignore[assignment]
+    """Returns what was changed, by whom and how it ended, newest first, one page at a time.
+
+    Permission: admin.read
+
+    A caller that may act for some apps sees what was done to those alone. Issues and refreshes are
+    lines of the log (scope `audit`), and not here.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      NOT_FOUND: APP_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
 
@@ -641,7 +743,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
           ALREADY_EXISTS: APP_EXISTS
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 
@@ -662,7 +764,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
           INVALID_ARGUMENT: INVALID_REQUEST
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 
@@ -682,7 +784,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
           INVALID_ARGUMENT: INVALID_REQUEST
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 
@@ -706,7 +808,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
           ABORTED: CONFLICT
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 
@@ -731,7 +833,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
           ABORTED: CONFLICT
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 
@@ -756,7 +858,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
           ABORTED: CONFLICT
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 
@@ -780,7 +882,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
           ALREADY_EXISTS: SERVICE_ACCOUNT_EXISTS
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 
@@ -803,7 +905,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
           INVALID_ARGUMENT: INVALID_REQUEST
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 
@@ -825,7 +927,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
           INVALID_ARGUMENT: INVALID_REQUEST
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 
@@ -850,7 +952,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
           ABORTED: CONFLICT
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 
@@ -874,7 +976,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
           ABORTED: CONFLICT
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 
@@ -899,7 +1001,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
           ABORTED: CONFLICT
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 
@@ -925,7 +1027,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
           FAILED_PRECONDITION: CREDENTIAL_LIMIT
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 
@@ -949,7 +1051,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
           INVALID_ARGUMENT: INVALID_REQUEST
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 
@@ -963,7 +1065,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Permission: admin.read
 
-        The caller must act for all apps. This version answers for the process that takes the call.
+        The caller must act for all apps. A change that another worker took is here within a second.
 
         Errors:
           UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
@@ -971,7 +1073,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
           INVALID_ARGUMENT: INVALID_REQUEST
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 
@@ -987,8 +1089,8 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         Permission: admin.write
 
         The caller must act for all apps. A scope that is changed already gets the new level and the
-        new time; the changes of other scopes stay. In this version a change reaches only the process
-        that takes the call, and a restart forgets it.
+        new time; the changes of other scopes stay. A change reaches every worker within a second, and
+        holds until its end, restarts included.
 
         Errors:
           UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
@@ -996,7 +1098,76 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
           INVALID_ARGUMENT: INVALID_REQUEST
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+          INTERNAL: INTERNAL
+        """
+
+    @_abc_1.abstractmethod
+    def ClearRevocation(
+        self,
+        request: _admin_pb2.ClearRevocationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ClearRevocationResponse, _abc.Awaitable[_admin_pb2.ClearRevocationResponse]]:
+        """Takes back what RevokeTokens revoked by mistake: tokens that have not expired are good again.
+
+        Permission: admin.write
+
+        Sessions that ended stay ended, and what was revoked in another way too stays revoked.
+
+        Errors:
+          UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+          PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+          NOT_FOUND: APP_NOT_FOUND
+          INVALID_ARGUMENT: INVALID_REQUEST
+          RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+          DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+          INTERNAL: INTERNAL
+        """
+
+    @_abc_1.abstractmethod
+    def ListRevocations(
+        self,
+        request: _admin_pb2.ListRevocationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListRevocationsResponse, _abc.Awaitable[_admin_pb2.ListRevocationsResponse]]:
+        """Returns what is revoked in an app and still matters, one page at a time: users and the app
+        itself, then sessions, then single tokens.
+
+        Permission: admin.read
+
+        Errors:
+          UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+          PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+          NOT_FOUND: APP_NOT_FOUND
+          INVALID_ARGUMENT: INVALID_REQUEST
+          RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+          DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+          INTERNAL: INTERNAL
+        """
+
+    @_abc_1.abstractmethod
+    def ListAuditEvents(
+        self,
+        request: _admin_pb2.ListAuditEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListAuditEventsResponse, _abc.Awaitable[_admin_pb2.ListAuditEventsResponse]]:
+        """Returns what was changed, by whom and how it ended, newest first, one page at a time.
+
+        Permission: admin.read
+
+        A caller that may act for some apps sees what was done to those alone. Issues and refreshes are
+        lines of the log (scope `audit`), and not here.
+
+        Errors:
+          UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+          PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+          NOT_FOUND: APP_NOT_FOUND
+          INVALID_ARGUMENT: INVALID_REQUEST
+          RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+          DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 

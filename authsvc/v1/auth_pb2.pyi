@@ -215,6 +215,34 @@ TOKEN_STATUS_APP_SUSPENDED: TokenStatus.ValueType  # 19
 """The app is suspended. error_code 99."""
 Global___TokenStatus: _TypeAlias = TokenStatus  # noqa: Y015
 
+class _SessionState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SessionStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SessionState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SESSION_STATE_UNSPECIFIED: _SessionState.ValueType  # 0
+    """Never sent."""
+    SESSION_STATE_LIVE: _SessionState.ValueType  # 1
+    """It can be renewed."""
+    SESSION_STATE_REVOKED: _SessionState.ValueType  # 2
+    """It was revoked: itself, with its user or with its app."""
+    SESSION_STATE_EXPIRED: _SessionState.ValueType  # 3
+    """It was not renewed in time, or has reached its last moment."""
+
+class SessionState(_SessionState, metaclass=_SessionStateEnumTypeWrapper):
+    """Whether a session can be renewed."""
+
+SESSION_STATE_UNSPECIFIED: SessionState.ValueType  # 0
+"""Never sent."""
+SESSION_STATE_LIVE: SessionState.ValueType  # 1
+"""It can be renewed."""
+SESSION_STATE_REVOKED: SessionState.ValueType  # 2
+"""It was revoked: itself, with its user or with its app."""
+SESSION_STATE_EXPIRED: SessionState.ValueType  # 3
+"""It was not renewed in time, or has reached its last moment."""
+Global___SessionState: _TypeAlias = SessionState  # noqa: Y015
+
 @_typing.final
 class IssueTokenRequest(_message.Message):
     """For whom a token is wanted, for how long, and what it shall say."""
@@ -995,3 +1023,238 @@ class BatchValidateTokensResult(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
 
 Global___BatchValidateTokensResult: _TypeAlias = BatchValidateTokensResult  # noqa: Y015
+
+@_typing.final
+class RevokeTokensRequest(_message.Message):
+    """What to end. Exactly one target is set; a target that is set and empty, or false, is refused."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    API_KEY_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    REFRESH_TOKEN_FIELD_NUMBER: _builtins.int
+    ALL_USERS_FIELD_NUMBER: _builtins.int
+    ISSUED_BEFORE_FIELD_NUMBER: _builtins.int
+    api_key: _builtins.str
+    """The app that it belongs to. Empty: the caller's only app; INVALID_ARGUMENT when the caller may
+    act for several.
+    """
+    user_id: _builtins.str
+    """All tokens and sessions of a user or guest. `!anon`: of all anonymous visitors."""
+    session_id: _builtins.str
+    """One session and its access tokens, by `TokenInfo.session_id`."""
+    token: _builtins.str
+    """One access token of this app, by its text; it may have expired. One without an id of ours
+    (claim `jti`) is refused with the way in which it is reached. Not a refresh token.
+    """
+    token_id: _builtins.str
+    """One access token, by `TokenInfo.token_id`. It is remembered for as long as any token of the
+    app can live.
+    """
+    refresh_token: _builtins.str
+    """The session of a refresh token and its access tokens; any refresh token of the session will
+    do.
+    """
+    all_users: _builtins.bool
+    """All tokens and sessions of all users of the app. Only true is accepted."""
+    @_builtins.property
+    def issued_before(self) -> _timestamp_pb2.Timestamp:
+        """With `user_id` or `all_users`: only tokens whose `issued_at` is before this moment, and sessions
+        that were opened before it. At most now and the app's `clock_skew`. Unset: everything up to this
+        revocation.
+        """
+
+    def __init__(
+        self,
+        *,
+        api_key: _builtins.str = ...,
+        user_id: _builtins.str = ...,
+        session_id: _builtins.str = ...,
+        token: _builtins.str = ...,
+        token_id: _builtins.str = ...,
+        refresh_token: _builtins.str = ...,
+        all_users: _builtins.bool = ...,
+        issued_before: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["all_users", b"all_users", "issued_before", b"issued_before", "refresh_token", b"refresh_token", "session_id", b"session_id", "target", b"target", "token", b"token", "token_id", b"token_id", "user_id", b"user_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_users", b"all_users", "api_key", b"api_key", "issued_before", b"issued_before", "refresh_token", b"refresh_token", "session_id", b"session_id", "target", b"target", "token", b"token", "token_id", b"token_id", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_target: _TypeAlias = _typing.Literal["user_id", "session_id", "token", "token_id", "refresh_token", "all_users"]  # noqa: Y015
+    _WhichOneofArgType_target: _TypeAlias = _typing.Literal["target", b"target"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_target) -> _WhichOneofReturnType_target | None: ...
+
+Global___RevokeTokensRequest: _TypeAlias = RevokeTokensRequest  # noqa: Y015
+
+@_typing.final
+class RevokeTokensResponse(_message.Message):
+    """The revocation is durable."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """Send it as `after_revision` to be answered by a worker that has seen this revocation."""
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeTokensResponse: _TypeAlias = RevokeTokensResponse  # noqa: Y015
+
+@_typing.final
+class ListSessionsRequest(_message.Message):
+    """Which sessions to list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    API_KEY_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_ENDED_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    api_key: _builtins.str
+    """The app. Empty: the caller's only app; INVALID_ARGUMENT when the caller may act for several."""
+    user_id: _builtins.str
+    """Only sessions of this user or guest. Empty: of all."""
+    include_ended: _builtins.bool
+    """True: also sessions that were revoked or have expired, as long as they are remembered."""
+    page_size: _builtins.int
+    """The most sessions to return; at most 1000. 0: 50."""
+    page_token: _builtins.str
+    """The `next_page_token` of the page before, from the same caller and with the same question. Empty:
+    the first page.
+    """
+    def __init__(
+        self,
+        *,
+        api_key: _builtins.str = ...,
+        user_id: _builtins.str = ...,
+        include_ended: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "include_ended", b"include_ended", "page_size", b"page_size", "page_token", b"page_token", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSessionsRequest: _TypeAlias = ListSessionsRequest  # noqa: Y015
+
+@_typing.final
+class ListSessionsResponse(_message.Message):
+    """A page of sessions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Asks for the next page. Empty: this is the last."""
+    @_builtins.property
+    def sessions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Session]:
+        """The sessions of this page."""
+
+    def __init__(
+        self,
+        *,
+        sessions: _abc.Iterable[Global___Session] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "sessions", b"sessions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSessionsResponse: _TypeAlias = ListSessionsResponse  # noqa: Y015
+
+@_typing.final
+class Session(_message.Message):
+    """One login and its chain of refresh tokens."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    REFRESHED_AT_FIELD_NUMBER: _builtins.int
+    REFRESHES_FIELD_NUMBER: _builtins.int
+    IDLE_EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    ABSOLUTE_EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    OPENED_BY_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """Names it: a UUID in lower-case text."""
+    kind: Global___TokenKind.ValueType
+    """What kind of subject it is for."""
+    state: Global___SessionState.ValueType
+    """Whether it can be renewed, or why not."""
+    refreshes: _builtins.int
+    """How often it was renewed."""
+    opened_by: _builtins.str
+    """The id of the service account that opened it. Empty: it was opened by GuestService."""
+    @_builtins.property
+    def user(self) -> Global___User:
+        """Whom its tokens speak for."""
+
+    @_builtins.property
+    def scope(self) -> Global___TokenScope:
+        """The limits of its tokens. Unset: they have none."""
+
+    @_builtins.property
+    def audience(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The services that its tokens are meant for. Empty: the app's default."""
+
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was opened."""
+
+    @_builtins.property
+    def refreshed_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was last renewed; as `created_at` where it never was."""
+
+    @_builtins.property
+    def idle_expires_at(self) -> _timestamp_pb2.Timestamp:
+        """When it ends unless it is renewed before."""
+
+    @_builtins.property
+    def absolute_expires_at(self) -> _timestamp_pb2.Timestamp:
+        """When it ends however often it is renewed."""
+
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        kind: Global___TokenKind.ValueType = ...,
+        user: Global___User | None = ...,
+        scope: Global___TokenScope | None = ...,
+        audience: _abc.Iterable[_builtins.str] | None = ...,
+        state: Global___SessionState.ValueType = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        refreshed_at: _timestamp_pb2.Timestamp | None = ...,
+        refreshes: _builtins.int = ...,
+        idle_expires_at: _timestamp_pb2.Timestamp | None = ...,
+        absolute_expires_at: _timestamp_pb2.Timestamp | None = ...,
+        opened_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["absolute_expires_at", b"absolute_expires_at", "created_at", b"created_at", "idle_expires_at", b"idle_expires_at", "refreshed_at", b"refreshed_at", "scope", b"scope", "user", b"user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absolute_expires_at", b"absolute_expires_at", "audience", b"audience", "created_at", b"created_at", "idle_expires_at", b"idle_expires_at", "kind", b"kind", "opened_by", b"opened_by", "refreshed_at", b"refreshed_at", "refreshes", b"refreshes", "scope", b"scope", "session_id", b"session_id", "state", b"state", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Session: _TypeAlias = Session  # noqa: Y015

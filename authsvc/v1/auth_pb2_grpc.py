@@ -64,6 +64,16 @@ class AuthServiceStub:
                 request_serializer=authsvc_dot_v1_dot_auth__pb2.BatchValidateTokensRequest.SerializeToString,
                 response_deserializer=authsvc_dot_v1_dot_auth__pb2.BatchValidateTokensResponse.FromString,
                 _registered_method=True)
+        self.RevokeTokens = channel.unary_unary(
+                '/authsvc.v1.AuthService/RevokeTokens',
+                request_serializer=authsvc_dot_v1_dot_auth__pb2.RevokeTokensRequest.SerializeToString,
+                response_deserializer=authsvc_dot_v1_dot_auth__pb2.RevokeTokensResponse.FromString,
+                _registered_method=True)
+        self.ListSessions = channel.unary_unary(
+                '/authsvc.v1.AuthService/ListSessions',
+                request_serializer=authsvc_dot_v1_dot_auth__pb2.ListSessionsRequest.SerializeToString,
+                response_deserializer=authsvc_dot_v1_dot_auth__pb2.ListSessionsResponse.FromString,
+                _registered_method=True)
 
 
 class AuthServiceServicer:
@@ -91,7 +101,7 @@ class AuthServiceServicer:
         FAILED_PRECONDITION: KEY_NOT_READY; for a retry also SESSION_REVOKED, REFRESH_TOKEN_EXPIRED
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -117,7 +127,7 @@ class AuthServiceServicer:
         SESSION_REVOKED, KEY_NOT_READY
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -139,7 +149,7 @@ class AuthServiceServicer:
         INVALID_ARGUMENT: INVALID_REQUEST
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -165,7 +175,7 @@ class AuthServiceServicer:
         INVALID_ARGUMENT: INVALID_REQUEST
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -191,7 +201,53 @@ class AuthServiceServicer:
         INVALID_ARGUMENT: INVALID_REQUEST
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-        UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+        INTERNAL: INTERNAL
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeTokens(self, request, context):
+        """Ends tokens and sessions before their time: of a user, of a session, of the whole app, or one
+        access token.
+
+        Permission: tokens.revoke
+
+        When this returns the end is durable: no session that it covers is renewed any more, and no
+        worker answers a CACHED ValidateToken with ACTIVE after one second, this worker at once. Doing it
+        twice, or to a session that is not there, is OK. A user or an app is revoked in one step, however
+        much it has. It works for suspended apps too, and overload does not keep it from being served.
+        What was ended by mistake is taken back by AdminService.ClearRevocation, but for sessions.
+
+        Errors:
+        UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+        PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+        NOT_FOUND: APP_NOT_FOUND
+        INVALID_ARGUMENT: INVALID_REQUEST
+        FAILED_PRECONDITION: REFRESH_TOKEN_INVALID
+        RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+        DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+        INTERNAL: INTERNAL
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSessions(self, request, context):
+        """Returns the sessions of an app, or of one user, ordered by session_id, one page at a time.
+
+        Permission: tokens.revoke
+
+        Errors:
+        UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+        PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+        NOT_FOUND: APP_NOT_FOUND
+        INVALID_ARGUMENT: INVALID_REQUEST
+        RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+        DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
         INTERNAL: INTERNAL
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -225,6 +281,16 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.BatchValidateTokens,
                     request_deserializer=authsvc_dot_v1_dot_auth__pb2.BatchValidateTokensRequest.FromString,
                     response_serializer=authsvc_dot_v1_dot_auth__pb2.BatchValidateTokensResponse.SerializeToString,
+            ),
+            'RevokeTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeTokens,
+                    request_deserializer=authsvc_dot_v1_dot_auth__pb2.RevokeTokensRequest.FromString,
+                    response_serializer=authsvc_dot_v1_dot_auth__pb2.RevokeTokensResponse.SerializeToString,
+            ),
+            'ListSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSessions,
+                    request_deserializer=authsvc_dot_v1_dot_auth__pb2.ListSessionsRequest.FromString,
+                    response_serializer=authsvc_dot_v1_dot_auth__pb2.ListSessionsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -367,6 +433,60 @@ class AuthService:
             '/authsvc.v1.AuthService/BatchValidateTokens',
             authsvc_dot_v1_dot_auth__pb2.BatchValidateTokensRequest.SerializeToString,
             authsvc_dot_v1_dot_auth__pb2.BatchValidateTokensResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authsvc.v1.AuthService/RevokeTokens',
+            authsvc_dot_v1_dot_auth__pb2.RevokeTokensRequest.SerializeToString,
+            authsvc_dot_v1_dot_auth__pb2.RevokeTokensResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authsvc.v1.AuthService/ListSessions',
+            authsvc_dot_v1_dot_auth__pb2.ListSessionsRequest.SerializeToString,
+            authsvc_dot_v1_dot_auth__pb2.ListSessionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,7 +55,7 @@ class AuthServiceStub:
       FAILED_PRECONDITION: KEY_NOT_READY; for a retry also SESSION_REVOKED, REFRESH_TOKEN_EXPIRED
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     RefreshToken: _grpc.UnaryUnaryMultiCallable[_auth_pb2.RefreshTokenRequest, _auth_pb2.RefreshTokenResponse]
@@ -77,7 +77,7 @@ class AuthServiceStub:
         SESSION_REVOKED, KEY_NOT_READY
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     ValidateToken: _grpc.UnaryUnaryMultiCallable[_auth_pb2.ValidateTokenRequest, _auth_pb2.ValidateTokenResponse]
@@ -95,7 +95,7 @@ class AuthServiceStub:
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     BatchIssueTokens: _grpc.UnaryUnaryMultiCallable[_auth_pb2.BatchIssueTokensRequest, _auth_pb2.BatchIssueTokensResponse]
@@ -117,7 +117,7 @@ class AuthServiceStub:
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     BatchValidateTokens: _grpc.UnaryUnaryMultiCallable[_auth_pb2.BatchValidateTokensRequest, _auth_pb2.BatchValidateTokensResponse]
@@ -139,7 +139,45 @@ class AuthServiceStub:
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    RevokeTokens: _grpc.UnaryUnaryMultiCallable[_auth_pb2.RevokeTokensRequest, _auth_pb2.RevokeTokensResponse]
+    """Ends tokens and sessions before their time: of a user, of a session, of the whole app, or one
+    access token.
+
+    Permission: tokens.revoke
+
+    When this returns the end is durable: no session that it covers is renewed any more, and no
+    worker answers a CACHED ValidateToken with ACTIVE after one second, this worker at once. Doing it
+    twice, or to a session that is not there, is OK. A user or an app is revoked in one step, however
+    much it has. It works for suspended apps too, and overload does not keep it from being served.
+    What was ended by mistake is taken back by AdminService.ClearRevocation, but for sessions.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      NOT_FOUND: APP_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
+      FAILED_PRECONDITION: REFRESH_TOKEN_INVALID
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    ListSessions: _grpc.UnaryUnaryMultiCallable[_auth_pb2.ListSessionsRequest, _auth_pb2.ListSessionsResponse]
+    """Returns the sessions of an app, or of one user, ordered by session_id, one page at a time.
+
+    Permission: tokens.revoke
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      NOT_FOUND: APP_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
 
@@ -170,7 +208,7 @@ class AuthServiceAsyncStub(AuthServiceStub):
       FAILED_PRECONDITION: KEY_NOT_READY; for a retry also SESSION_REVOKED, REFRESH_TOKEN_EXPIRED
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_auth_pb2.RefreshTokenRequest, _auth_pb2.RefreshTokenResponse]  # type: ignore[assignment]
@@ -192,7 +230,7 @@ class AuthServiceAsyncStub(AuthServiceStub):
         SESSION_REVOKED, KEY_NOT_READY
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     ValidateToken: _aio.UnaryUnaryMultiCallable[_auth_pb2.ValidateTokenRequest, _auth_pb2.ValidateTokenResponse]  # type: ignore[assignment]
@@ -210,7 +248,7 @@ class AuthServiceAsyncStub(AuthServiceStub):
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     BatchIssueTokens: _aio.UnaryUnaryMultiCallable[_auth_pb2.BatchIssueTokensRequest, _auth_pb2.BatchIssueTokensResponse]  # type: ignore[assignment]
@@ -232,7 +270,7 @@ class AuthServiceAsyncStub(AuthServiceStub):
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
     BatchValidateTokens: _aio.UnaryUnaryMultiCallable[_auth_pb2.BatchValidateTokensRequest, _auth_pb2.BatchValidateTokensResponse]  # type: ignore[assignment]
@@ -254,7 +292,45 @@ class AuthServiceAsyncStub(AuthServiceStub):
       INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-      UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    RevokeTokens: _aio.UnaryUnaryMultiCallable[_auth_pb2.RevokeTokensRequest, _auth_pb2.RevokeTokensResponse]  # type: ignore[assignment]
+    """Ends tokens and sessions before their time: of a user, of a session, of the whole app, or one
+    access token.
+
+    Permission: tokens.revoke
+
+    When this returns the end is durable: no session that it covers is renewed any more, and no
+    worker answers a CACHED ValidateToken with ACTIVE after one second, this worker at once. Doing it
+    twice, or to a session that is not there, is OK. A user or an app is revoked in one step, however
+    much it has. It works for suspended apps too, and overload does not keep it from being served.
+    What was ended by mistake is taken back by AdminService.ClearRevocation, but for sessions.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      NOT_FOUND: APP_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
+      FAILED_PRECONDITION: REFRESH_TOKEN_INVALID
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    ListSessions: _aio.UnaryUnaryMultiCallable[_auth_pb2.ListSessionsRequest, _auth_pb2.ListSessionsResponse]  # type: ignore[assignment]
+    """Returns the sessions of an app, or of one user, ordered by session_id, one page at a time.
+
+    Permission: tokens.revoke
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      NOT_FOUND: APP_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
       INTERNAL: INTERNAL
     """
 
@@ -288,7 +364,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
           FAILED_PRECONDITION: KEY_NOT_READY; for a retry also SESSION_REVOKED, REFRESH_TOKEN_EXPIRED
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 
@@ -316,7 +392,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
             SESSION_REVOKED, KEY_NOT_READY
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 
@@ -340,7 +416,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
           INVALID_ARGUMENT: INVALID_REQUEST
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 
@@ -368,7 +444,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
           INVALID_ARGUMENT: INVALID_REQUEST
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 
@@ -396,7 +472,57 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
           INVALID_ARGUMENT: INVALID_REQUEST
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
-          UNAVAILABLE: STORE_UNAVAILABLE, DRAINING
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+          INTERNAL: INTERNAL
+        """
+
+    @_abc_1.abstractmethod
+    def RevokeTokens(
+        self,
+        request: _auth_pb2.RevokeTokensRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_pb2.RevokeTokensResponse, _abc.Awaitable[_auth_pb2.RevokeTokensResponse]]:
+        """Ends tokens and sessions before their time: of a user, of a session, of the whole app, or one
+        access token.
+
+        Permission: tokens.revoke
+
+        When this returns the end is durable: no session that it covers is renewed any more, and no
+        worker answers a CACHED ValidateToken with ACTIVE after one second, this worker at once. Doing it
+        twice, or to a session that is not there, is OK. A user or an app is revoked in one step, however
+        much it has. It works for suspended apps too, and overload does not keep it from being served.
+        What was ended by mistake is taken back by AdminService.ClearRevocation, but for sessions.
+
+        Errors:
+          UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+          PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+          NOT_FOUND: APP_NOT_FOUND
+          INVALID_ARGUMENT: INVALID_REQUEST
+          FAILED_PRECONDITION: REFRESH_TOKEN_INVALID
+          RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+          DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+          INTERNAL: INTERNAL
+        """
+
+    @_abc_1.abstractmethod
+    def ListSessions(
+        self,
+        request: _auth_pb2.ListSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_pb2.ListSessionsResponse, _abc.Awaitable[_auth_pb2.ListSessionsResponse]]:
+        """Returns the sessions of an app, or of one user, ordered by session_id, one page at a time.
+
+        Permission: tokens.revoke
+
+        Errors:
+          UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+          PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+          NOT_FOUND: APP_NOT_FOUND
+          INVALID_ARGUMENT: INVALID_REQUEST
+          RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+          DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
           INTERNAL: INTERNAL
         """
 

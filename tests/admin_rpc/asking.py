@@ -7,15 +7,16 @@ from typing import Any
 
 import grpc
 
-from authsvc.model import Permission
+from authsvc.model import ApiKey, AuditEvent, Permission, UserId
 from authsvc.v1 import admin_pb2
 from tests.conftest import RunningServer
 
 SERVICE = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
 METHODS = tuple(method.name for method in SERVICE.methods)
-READING = ("GetApp", "ListApps", "GetServiceAccount", "ListServiceAccounts", "GetLogging")
-IN_MEMORY = (*READING, "ConfigureLogging")
-STORING = tuple(name for name in METHODS if name not in IN_MEMORY)
+IN_MEMORY = ("GetApp", "ListApps", "GetServiceAccount", "ListServiceAccounts", "GetLogging")
+READING_THE_STORE = ("ListRevocations", "ListAuditEvents")
+READING = (*IN_MEMORY, *READING_THE_STORE)
+STORING = tuple(name for name in METHODS if name not in READING)
 ALL = tuple(permission.value for permission in Permission)
 
 
@@ -58,12 +59,17 @@ class Scene:
             "ListServiceAccounts": {},
             "GetLogging": {},
             "ConfigureLogging": {"levels": [{"scope": "storage", "level": "debug"}]},
+            "ClearRevocation": {"api_key": "acme", "user_id": "sara"},
+            "ListRevocations": {"api_key": "acme"},
+            "ListAuditEvents": {},
         }
         return requests.get(method, account)
 
 
 def a_scene(server: RunningServer) -> Scene:
-    """Set it and name its callers by what they may; ``tenant`` may all, on ``acme`` alone."""
+    """Set it and name its callers by what they may; ``tenant`` may all, on ``acme`` alone. ``sara`` of ``acme`` is
+    revoked.
+    """
     for api_key in ("acme", "other"):
         server.new_app(api_key)
     scene = Scene(server, server.channel(), admin_pb2.ServiceAccount(), "", {"root": server.credential})
@@ -75,5 +81,7 @@ def a_scene(server: RunningServer) -> Scene:
             scene.callers[caller] = server.new_credential(
                 caller.replace(" ", "-"), permissions=permissions, all_apps=True
             )
+    event = AuditEvent(server.clock(), "user.revoked", "test", "acme", "sara", "revoked")
+    server.domain.store.raise_watermark(ApiKey("acme"), UserId("sara"), event)
     scene.callers["tenant"] = server.new_credential("tenant", permissions=ALL, apps=("acme",))
     return scene

@@ -17,10 +17,11 @@ from tests.rows import Rows
 from tests.storage.crowd import Background, Held
 
 # Reasons of every call alike, whatever it asks for: proven once for all methods, with the interceptors.
-OF_ANY_CALL = {"RATE_LIMITED", "OVERLOADED", "DEADLINE_TOO_SHORT", "DRAINING", "INTERNAL"}
+OF_ANY_CALL = {"RATE_LIMITED", "OVERLOADED", "DEADLINE_TOO_SHORT", "STALE", "DRAINING", "INTERNAL"}
 # Reasons that the methods below meet in tests of their own.
 OF_BODY_OR_STORE = {"REQUEST_TOO_LARGE", "STORE_UNAVAILABLE", "DEADLINE_EXCEEDED"}
-ABOUT_ONE_APP = ("GetApp", "UpdateApp", "SuspendApp", "ResumeApp")
+ABOUT_ONE_APP = ("GetApp", "UpdateApp", "SuspendApp", "ResumeApp", "ClearRevocation", "ListRevocations")
+WITH_AN_APP = (*ABOUT_ONE_APP, "ListAuditEvents")  # which may also be about all
 ABOUT_ONE_ACCOUNT = (
     "GetServiceAccount",
     "UpdateServiceAccount",
@@ -48,16 +49,18 @@ CASES = [
     *(Case(method, "CREDENTIAL_MISSING", {}, "nobody") for method in METHODS),
     *(Case(method, "CREDENTIAL_INVALID", {}, "ask1_nonsense") for method in METHODS),
     *(Case(method, "PERMISSION_MISSING", {}, "only tokens.issue") for method in METHODS),
-    *(Case(method, "APP_NOT_ALLOWED", {"api_key": "other"}, "tenant") for method in ("CreateApp", *ABOUT_ONE_APP)),
+    *(Case(method, "APP_NOT_ALLOWED", {"api_key": "other"}, "tenant") for method in ("CreateApp", *WITH_AN_APP)),
     *(Case(method, "APP_NOT_ALLOWED", {"id": "EDGE"}, "tenant") for method in ABOUT_ONE_ACCOUNT),
     *(Case(method, "APP_NOT_ALLOWED", {}, "tenant") for method in OF_ALL_APPS),
-    *(Case(method, "APP_NOT_FOUND", {"api_key": "no"}) for method in ABOUT_ONE_APP),
+    *(Case(method, "APP_NOT_FOUND", {"api_key": "no"}) for method in WITH_AN_APP),
     *(Case(method, "SERVICE_ACCOUNT_NOT_FOUND", {"id": "no", **RENAME, **REVOKE}) for method in ABOUT_ONE_ACCOUNT),
     *(Case(method, "INVALID_REQUEST", {"api_key": ""}) for method in ABOUT_ONE_APP),
     *(Case(method, "INVALID_REQUEST", {"id": ""}) for method in ABOUT_ONE_ACCOUNT),
     Case("CreateApp", "INVALID_REQUEST", {"api_key": " "}),
     Case("CreateServiceAccount", "INVALID_REQUEST", {"name": ""}),
     Case("ListApps", "INVALID_REQUEST", {"page_size": -1}),
+    Case("ListAuditEvents", "INVALID_REQUEST", {"since": {"seconds": -1}}),
+    Case("ListRevocations", "INVALID_REQUEST", {"api_key": "acme", "kind": 9}),
     Case("ListServiceAccounts", "INVALID_REQUEST", {"page_token": "no"}),
     Case("ConfigureLogging", "INVALID_REQUEST", {"levels": [{"scope": "no", "level": "debug"}]}),
     Case("UpdateApp", "CONFLICT", {"api_key": "acme", "etag": "no", **RESET}),

@@ -29,13 +29,14 @@ REPEATED = {
     *("AuthService/BatchIssueTokens", "AuthService/BatchValidateTokens"),
     *("GuestService/IssueGuestToken", "GuestService/RefreshGuestToken", "GuestService/IssueAnonymousToken"),
     *("AdminService/GetApp", "AdminService/ListApps", "AdminService/GetServiceAccount"),
-    *("AdminService/ListServiceAccounts", "AdminService/GetLogging"),
+    *("AdminService/ListServiceAccounts", "AdminService/GetLogging", "AdminService/ListRevocations"),
+    *("AdminService/ListAuditEvents", "AuthService/RevokeTokens", "AuthService/ListSessions"),
 }
 ONCE = {
     *("AdminService/CreateApp", "AdminService/UpdateApp", "AdminService/SuspendApp", "AdminService/ResumeApp"),
     *("AdminService/CreateServiceAccount", "AdminService/UpdateServiceAccount", "AdminService/DisableServiceAccount"),
     *("AdminService/EnableServiceAccount", "AdminService/RotateCredential", "AdminService/RevokeCredential"),
-    "AdminService/ConfigureLogging",
+    *("AdminService/ConfigureLogging", "AdminService/ClearRevocation"),
 }
 STREAMED = {name for name, entry in CALLS.items() if isinstance(entry.method, Stream)}
 

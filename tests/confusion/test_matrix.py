@@ -35,29 +35,35 @@ class Row(NamedTuple):
     refresh: str
     guest_refresh: str
     authorization: str
+    revoke: str = "INVALID_REQUEST"
+    revoke_session: str = "REFRESH_TOKEN_INVALID"
 
 
 NO_SESSION, NO_CREDENTIAL = "REFRESH_TOKEN_INVALID", "CREDENTIAL_INVALID"
 REFUSED = (NO_SESSION, NO_SESSION, NO_CREDENTIAL)
+REVOKED, WRONG = "revoked", ("WRONG_TYPE", "WRONG_TYPE", "WRONG_TYPE")
 DISABLED, UNKNOWN = "DEVELOPMENT_TOKENS_DISABLED", "KEY_UNKNOWN"
 
 TABLE: Mapping[str, Row] = {
-    "user": Row("ACTIVE", "ACTIVE", "ACTIVE", *REFUSED),
-    "guest": Row("ACTIVE", "ACTIVE", "ACTIVE", *REFUSED),
-    "anonymous": Row("ACTIVE", "ACTIVE", "ACTIVE", *REFUSED),
-    "at+jwt": Row("ACTIVE", "ACTIVE", "ACTIVE", *REFUSED),
+    "user": Row("ACTIVE", "ACTIVE", "ACTIVE", *REFUSED, REVOKED),
+    "guest": Row("ACTIVE", "ACTIVE", "ACTIVE", *REFUSED, REVOKED),
+    "anonymous": Row("ACTIVE", "ACTIVE", "ACTIVE", *REFUSED, REVOKED),
+    "at+jwt": Row("ACTIVE", "ACTIVE", "ACTIVE", *REFUSED, REVOKED),
     "development": Row(DISABLED, "ACTIVE", "ACTIVE", *REFUSED),
     "unmanaged": Row(UNKNOWN, UNKNOWN, "ACTIVE", *REFUSED),
     "server": Row(UNKNOWN, UNKNOWN, "WRONG_TYPE", *REFUSED),
-    "refresh": Row("WRONG_TYPE", "WRONG_TYPE", "WRONG_TYPE", "ROTATED", NO_SESSION, NO_CREDENTIAL),
-    "public guest's refresh": Row("WRONG_TYPE", "WRONG_TYPE", "WRONG_TYPE", "ROTATED", "ROTATED", NO_CREDENTIAL),
+    "refresh": Row(*WRONG, "ROTATED", NO_SESSION, NO_CREDENTIAL, revoke_session=REVOKED),
+    "public guest's refresh": Row(*WRONG, "ROTATED", "ROTATED", NO_CREDENTIAL, revoke_session=REVOKED),
     "service JWT": Row("WRONG_TYPE", "WRONG_TYPE", "WRONG_TYPE", *REFUSED),
     "credential": Row("WRONG_TYPE", "WRONG_TYPE", "WRONG_TYPE", NO_SESSION, NO_SESSION, "served"),
     "another app's, same user": Row(UNKNOWN, UNKNOWN, UNKNOWN, *REFUSED),
     "another app's, same kid": Row("SIGNATURE_INVALID", "SIGNATURE_INVALID", "SIGNATURE_INVALID", *REFUSED),
     "another algorithm, same kid": Row("ALGORITHM_MISMATCH", "ALGORITHM_MISMATCH", "ALGORITHM_MISMATCH", *REFUSED),
     "five parts": Row("MALFORMED", "MALFORMED", "MALFORMED", *REFUSED),
-    "empty": Row("MALFORMED", "MALFORMED", "MALFORMED", "INVALID_REQUEST", "INVALID_REQUEST", NO_CREDENTIAL),
+    "empty": Row(
+        *("MALFORMED", "MALFORMED", "MALFORMED"),
+        *("INVALID_REQUEST", "INVALID_REQUEST", NO_CREDENTIAL, "INVALID_REQUEST", "INVALID_REQUEST"),
+    ),
 }
 
 # Each method of ours, and the fields of its request that take a token. Every one also takes the credential.
@@ -65,6 +71,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "AuthService.IssueToken": (),
     "AuthService.RefreshToken": ("refresh_token",),
     "AuthService.ValidateToken": ("token",),
+    "AuthService.RevokeTokens": ("token", "refresh_token"),
+    "AuthService.ListSessions": (),
     "AuthService.BatchIssueTokens": (),
     "AuthService.BatchValidateTokens": ("requests.token",),
     "GuestService.IssueGuestToken": (),
@@ -86,6 +94,9 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "AdminService.RevokeCredential": (),
     "AdminService.GetLogging": (),
     "AdminService.ConfigureLogging": (),
+    "AdminService.ClearRevocation": (),
+    "AdminService.ListRevocations": (),
+    "AdminService.ListAuditEvents": (),
 }
 TEXTS = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES)
 NOT_TOKENS = {"page_token"}  # opaque places in a listing
@@ -148,6 +159,30 @@ def refresh_as_guest(app: App, tokens: Mapping[str, str]) -> dict[str, str]:
     return {kind: reason_of(lambda: one(token)) for kind, token in tokens.items()}  # noqa: B023 - called at once
 
 
+def revoke(app: App, tokens: Mapping[str, str]) -> dict[str, str]:
+    """RevokeTokens, as an access token; what was revoked is seen to be."""
+    return {kind: _revoked(app, kind, token=token) for kind, token in tokens.items()}
+
+
+def revoke_session(app: App, tokens: Mapping[str, str]) -> dict[str, str]:
+    """RevokeTokens, as a refresh token; what was revoked is seen to be."""
+    return {kind: _revoked(app, kind, refresh_token=token) for kind, token in tokens.items()}
+
+
+def _revoked(app: App, kind: str, **target: str) -> str:
+    request = auth_pb2.RevokeTokensRequest(api_key=app.api_key, **target)  # type: ignore[arg-type]
+    reason = reason_of(lambda: str(app.server.auth().RevokeTokens(request, metadata=app.server.metadata).revision > 0))
+    if reason != "True":
+        return reason
+    ended = {"REVOKED", "SESSION_REVOKED"}
+    left = (
+        refresh(app, {kind: target["refresh_token"]})
+        if "refresh_token" in target
+        else validate(app, {kind: target["token"]})
+    )
+    return REVOKED if set(left.values()) <= ended else f"still {left}"
+
+
 def outcome_name(answer: auth_pb2.RefreshTokenResponse | guest_pb2.RefreshGuestTokenResponse) -> str:
     return auth_pb2.RefreshOutcome.Name(answer.outcome).removeprefix("REFRESH_OUTCOME_")
 
@@ -188,11 +223,15 @@ ASKING = {
     "BatchValidateTokens.requests.token": validate_in_a_batch,
     "RefreshToken.refresh_token": refresh,
     "RefreshGuestToken.refresh_token": refresh_as_guest,
+    "RevokeTokens.token": revoke,
+    "RevokeTokens.refresh_token": revoke_session,
     "authorization": authorize,
 }
 COLUMN_OF = {
     "RefreshToken.refresh_token": "refresh",
     "RefreshGuestToken.refresh_token": "guest_refresh",
+    "RevokeTokens.token": "revoke",
+    "RevokeTokens.refresh_token": "revoke_session",
     "authorization": "authorization",
 }
 

@@ -140,6 +140,44 @@ MESSAGES = {
         4 int32 error_code
         5 TokenInfo info
     """,
+    "RevokeTokensRequest": """
+        1 string api_key
+        2 string user_id in target
+        3 string session_id in target
+        4 string token in target
+        5 string token_id in target
+        6 string refresh_token in target
+        7 bool all_users in target
+        8 google.protobuf.Timestamp issued_before
+    """,
+    "RevokeTokensResponse": """
+        1 int64 revision
+    """,
+    "ListSessionsRequest": """
+        1 string api_key
+        2 string user_id
+        3 bool include_ended
+        4 int32 page_size
+        5 string page_token
+    """,
+    "ListSessionsResponse": """
+        1 repeated Session sessions
+        2 string next_page_token
+    """,
+    "Session": """
+        1 string session_id
+        2 TokenKind kind
+        3 User user
+        4 TokenScope scope
+        5 repeated string audience
+        6 SessionState state
+        7 google.protobuf.Timestamp created_at
+        8 google.protobuf.Timestamp refreshed_at
+        9 int64 refreshes
+        10 google.protobuf.Timestamp idle_expires_at
+        11 google.protobuf.Timestamp absolute_expires_at
+        12 string opened_by
+    """,
 }
 
 # The values of AuthService's enums in the order of their numbers, which begin at 0.
@@ -147,6 +185,7 @@ ENUMS = {
     "TokenKind": "UNSPECIFIED USER GUEST ANONYMOUS DEVELOPMENT",
     "RefreshOutcome": "UNSPECIFIED ROTATED REPLAYED",
     "Consistency": "UNSPECIFIED CACHED STRONG",
+    "SessionState": "UNSPECIFIED LIVE REVOKED EXPIRED",
     "TokenStatus": """
         UNSPECIFIED ACTIVE EXPIRED NOT_YET_VALID ISSUED_IN_FUTURE SIGNATURE_INVALID MALFORMED KEY_UNKNOWN
         KEY_REVOKED ALGORITHM_MISMATCH WRONG_TYPE ISSUER_MISMATCH AUDIENCE_MISMATCH CLAIM_INVALID REVOKED
@@ -179,6 +218,8 @@ PERMISSIONS = {
         "IssueToken": "tokens.issue",
         "RefreshToken": "tokens.refresh",
         "ValidateToken": "tokens.validate",
+        "RevokeTokens": "tokens.revoke",
+        "ListSessions": "tokens.revoke",
         "BatchIssueTokens": "tokens.issue",
         "BatchValidateTokens": "tokens.validate",
     },
@@ -199,6 +240,9 @@ PERMISSIONS = {
         "RevokeCredential": "admin.write",
         "GetLogging": "admin.read",
         "ConfigureLogging": "admin.write",
+        "ClearRevocation": "admin.write",
+        "ListRevocations": "admin.read",
+        "ListAuditEvents": "admin.read",
     },
 }
 
@@ -216,6 +260,7 @@ EVERYWHERE = {
     Reason.DEADLINE_TOO_SHORT,
     Reason.DEADLINE_EXCEEDED,
     Reason.STORE_UNAVAILABLE,
+    Reason.STALE,
     Reason.DRAINING,
     Reason.INTERNAL,
 }

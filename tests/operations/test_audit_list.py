@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from authsvc.errors import CallerForbidden, InvalidRequest, NotFound
 from authsvc.model import ApiKey, AuditRow, Principal
-from authsvc.operations.audit import AuditAdmin
-from authsvc.storage.base import AuditFilter
+from authsvc.operations.audit import AuditAdmin, AuditQuery, Moment
 from tests.conftest import HandClock
 from tests.tokens.revoking import revoke, target_of
 from tests.tokens.service import Service, a_principal
@@ -27,10 +26,16 @@ def listed(admin: AuditAdmin, service: Service, caller: Principal | None = None,
     found: list[AuditRow] = []
     while True:
         before = found[-1].id if found else None
-        page = admin.listed(caller or service.principal, AuditFilter(**wanted), before=before, limit=2)
+        page = admin.listed(caller or service.principal, AuditQuery(**wanted), before=before, limit=2)
         found += page
         if len(page) < 2:
             return found
+
+
+def at(moment: datetime) -> Moment:
+    """The moment as the wire has it."""
+    whole = int(moment.timestamp())
+    return Moment(whole, moment.microsecond * 1_000)
 
 
 def actions(rows: list[AuditRow]) -> list[str]:
@@ -82,9 +87,9 @@ def test_by_app_and_by_time(service: Service, admin: AuditAdmin, apps: tuple[Api
     of_first = listed(admin, service, api_key=first)
     assert {row.event.api_key for row in of_first} == {first}
     assert len(of_first) == 3
-    start = clock() - timedelta(minutes=2)
-    assert listed(admin, service, since=start, until=start + timedelta(minutes=1), api_key=first) == of_first
-    assert listed(admin, service, since=start + timedelta(minutes=1), api_key=first) == []
+    start, minute_later = (at(clock() - timedelta(minutes=minutes)) for minutes in (2, 1))
+    assert listed(admin, service, since=start, until=minute_later, api_key=first) == of_first
+    assert listed(admin, service, since=minute_later, api_key=first) == []
     assert listed(admin, service, until=start, api_key=first) == []
 
 
@@ -115,4 +120,13 @@ def test_faults_are_named(service: Service, admin: AuditAdmin, wanted: dict[str,
 def test_a_span_that_ends_before_it_begins_is_a_fault(service: Service, admin: AuditAdmin, clock: HandClock) -> None:
     """An empty answer would look as if nothing had happened."""
     with pytest.raises(InvalidRequest):
-        listed(admin, service, since=clock(), until=clock())
+        listed(admin, service, since=at(clock()), until=at(clock()))
+
+
+@pytest.mark.parametrize("moment", [Moment(-1), Moment(253_402_300_800), Moment(0, -1), Moment(0, 10**9)])
+@pytest.mark.parametrize("field", ["since", "until"])
+def test_what_is_no_moment_is_a_fault(service: Service, admin: AuditAdmin, field: str, moment: Moment) -> None:
+    """The wire can say what no calendar has."""
+    with pytest.raises(InvalidRequest) as refused:
+        listed(admin, service, **{field: moment})
+    assert [violation.field for violation in refused.value.violations] == [field]

@@ -31,6 +31,8 @@ OURS = {
     f"{AUTH}IssueToken": "tokens.issue",
     f"{AUTH}RefreshToken": "tokens.refresh",
     f"{AUTH}ValidateToken": "tokens.validate",
+    f"{AUTH}RevokeTokens": "tokens.revoke",
+    f"{AUTH}ListSessions": "tokens.revoke",
     f"{AUTH}BatchIssueTokens": "tokens.issue",
     f"{AUTH}BatchValidateTokens": "tokens.validate",
     f"{ADMIN}CreateApp": "admin.write",
@@ -49,6 +51,9 @@ OURS = {
     f"{ADMIN}RevokeCredential": "admin.write",
     f"{ADMIN}GetLogging": "admin.read",
     f"{ADMIN}ConfigureLogging": "admin.write",
+    f"{ADMIN}ClearRevocation": "admin.write",
+    f"{ADMIN}ListRevocations": "admin.read",
+    f"{ADMIN}ListAuditEvents": "admin.read",
 }
 # Methods of ours that anyone may call.
 OPEN = (f"{GUEST}IssueGuestToken", f"{GUEST}RefreshGuestToken", f"{GUEST}IssueAnonymousToken")
@@ -70,7 +75,7 @@ def surface_of(domain: Domain, auth: object, *, authenticator: object = None) ->
     return Surface(
         auth=cast(AuthServicer, auth),
         guest=GuestServicer(cast(GuestTokens, None)),  # served, and never called by who asks for another surface
-        admin=AdminServicer(domain.apps, domain.accounts, domain.logging),
+        admin=AdminServicer(domain.apps, domain.accounts, domain.logging, domain.revocations, domain.audit),
         authenticator=cast(Authenticator, authenticator or Authenticator(domain.view)),
         freshness=domain.freshness,
         second_look=domain.second_look,
