@@ -11,6 +11,7 @@ from tests.storage.contract.clearing import Clearing
 from tests.storage.contract.deadlines import Deadlines
 from tests.storage.contract.feed import Feed
 from tests.storage.contract.following import Following
+from tests.storage.contract.histories import Histories
 from tests.storage.contract.keys import Keys
 from tests.storage.contract.levels import Levels
 from tests.storage.contract.lifetime import Lifetime
@@ -87,3 +88,6 @@ class TestLevels(Levels): ...
 
 
 class TestPurging(Purging): ...
+
+
+class TestHistories(Histories): ...
