@@ -60,8 +60,14 @@ class RunningServer:
     account_id: str
     clock: HandClock
     state_dir: Path
-    log: io.StringIO
+    written: io.StringIO
     _channels: list[grpc.Channel] = field(default_factory=list)
+
+    @property
+    def log(self) -> io.StringIO:
+        """What was logged, the lines of all calls that are over included."""
+        self.rpc.steps.log.flush()
+        return self.written
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:

@@ -31,6 +31,7 @@ from authsvc.rpc.batches import Batches
 from authsvc.rpc.explanations import Explanations
 from authsvc.rpc.guest_servicer import GuestServicer
 from authsvc.rpc.limits import Limits
+from authsvc.rpc.remembered import RememberedAnswers
 from authsvc.rpc.server import RpcServer, Surface
 from authsvc.rpc.strangers import Strangers
 from authsvc.signing.lifecycle import FEED_BOUND, LifeCycle
@@ -181,7 +182,8 @@ def build_server(
     catching_up = CatchingUp(domain.view, domain.follower.looks, domain.freshness)
     store = observed_store(domain.store, tracing)
     verifier = Verifier(domain.view, clock=clock, development_tokens=dev or development_tokens)
-    domain.metrics.signature_cache = cache_state(verifier)
+    answers = RememberedAnswers(lambda: domain.view.changes, domain.freshness, clock)
+    domain.metrics.signature_cache = cache_state(verifier, answers)
     mint = Mint(domain.view, clock=clock, randomness=randomness, sign=observed_sign(domain.metrics, tracing))
     audit = TokenAudit(domain.logs.get_logger("audit"))
     issue = Issue(domain.view, store, mint, refresh_tokens, ids, audit, catching_up)
@@ -195,6 +197,7 @@ def build_server(
         Revoke(domain.view, store, verifier, refresh_tokens, clock=clock),
         Sessions(domain.view, store),
         Batches(Explanations(domain.logs.get_logger("rpc"), randomness)),
+        answers,
     )
     surface = Surface(
         auth=auth,

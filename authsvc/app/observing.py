@@ -11,6 +11,7 @@ from authsvc.errors import Reason
 from authsvc.logs import Logger
 from authsvc.metrics import CacheState, Metrics
 from authsvc.model import APP_ALGORITHMS, TokenStatus
+from authsvc.rpc.remembered import RememberedAnswers
 from authsvc.signing.jws import sign_compact
 from authsvc.signing.keys import SigningKey
 from authsvc.storage.base import Store
@@ -30,10 +31,10 @@ def make_metrics() -> Metrics:
     return Metrics(reasons=Reason, statuses=TokenStatus, algorithms=APP_ALGORITHMS, outcomes=Outcome)
 
 
-def cache_state(verifier: Verifier) -> Callable[[], CacheState]:
-    """Reads what the verifier's memory of signatures has counted."""
+def cache_state(verifier: Verifier, answers: RememberedAnswers) -> Callable[[], CacheState]:
+    """Reads what the verifier's memory of signatures has counted, and how often not even that was asked."""
     memory = verifier.signatures
-    return lambda: CacheState(memory.hits, memory.misses, len(memory))
+    return lambda: CacheState(memory.hits + answers.hits, memory.misses, len(memory))
 
 
 def observed_sign(metrics: Metrics, tracing: Tracing | None) -> Sign:

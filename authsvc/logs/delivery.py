@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from threading import Lock
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from authsvc.logs.levels import Level
 from authsvc.logs.redaction import redact_into
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from authsvc.logs.routing import Route, Sink
 
@@ -36,6 +36,15 @@ class Delivery:
         current = [route.sink for route in routes.values()]
         with self._lock:
             self._reported = tuple(sink for sink in self._reported if _among(sink, current))
+
+    @contextmanager
+    def together(self, sink: Sink) -> Iterator[None]:
+        """Let `sink` hold back what this thread gives it and write it at the end, if it has such a method."""
+        try:
+            with getattr(sink, "together", nullcontext)():
+                yield
+        except Exception as fault:  # noqa: BLE001 - as for a single event
+            self.failed(sink, fault, {})
 
     def failed(self, sink: Sink, fault: Exception, event: Mapping[str, Any]) -> None:
         """Say on the built-in sink that `sink` raised `fault`, the first time it does."""

@@ -11,6 +11,7 @@ from authsvc.logs.levels import Level
 from authsvc.logs.redaction import redact_into, shown
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from typing import Self
 
     from authsvc.logs.delivery import Delivery
@@ -85,6 +86,10 @@ class Logger(BoundLoggerBase):
     def with_tags(self, *tags: str) -> Self:
         """A logger whose events carry `tags` after those of this one, each once."""
         return self._with(self._logger.tagged(tags), self._context)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Within it, the sink of now may write this thread's events in one piece at the end, if it knows how to."""
+        return self._logger.delivery.together(self._logger.route().sink)
 
     def __repr__(self) -> str:
         return f"<Logger {self._logger.scope} tags={list(self._logger.tags)} fields={list(self._context)}>"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
+from threading import local
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from structlog.processors import KeyValueRenderer
@@ -12,7 +14,7 @@ from authsvc.logs.levels import LEVEL_NAMES, Level, unknown
 from authsvc.logs.redaction import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from authsvc.logs.routing import Sink
 
@@ -26,11 +28,29 @@ class JsonLines:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
         self._line = line_encoder()
+        self._thread = local()
 
     def __call__(self, level: Level, message: str, event: Mapping[str, Any]) -> None:
         # A name that repeats keeps its first place, so `at` and `scope` lead the line.
         record = {"at": None, "level": LEVEL_NAMES[level], "scope": None, "message": message, **event}
-        _write(self._stream, self._line(record))
+        line = self._line(record)
+        held: list[bytes] | None = getattr(self._thread, "held", None)
+        if held is None:
+            _write(self._stream, line)
+        else:
+            held.append(line)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write the lines of this thread at the end, all in one piece."""
+        held: list[bytes] = []
+        self._thread.held = held
+        try:
+            yield
+        finally:
+            self._thread.held = None
+            if held:
+                _write(self._stream, b"".join(held))
 
 
 class Console:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 
@@ -31,10 +31,16 @@ class _Method(Histogram):
             return dict(self._codes)
 
 
+def _settled() -> None:
+    """Whoever counts does so at once."""
+
+
 class CallMetrics:
     """Methods become known when a server says which it has; the calls of all others count together."""
 
     def __init__(self, *, reasons: Iterable[str], statuses: Iterable[str]) -> None:
+        self.settle: Callable[[], None] = _settled
+        """Asked before the state is read: counts what is over and was not counted yet."""
         self._other = _Method()
         self._methods = {OTHER: self._other}
         self._refusals = Counters(
@@ -60,6 +66,7 @@ class CallMetrics:
 
     def families(self) -> Iterator[Metric]:
         """The state as ``prometheus_client`` writes it."""
+        self.settle()
         calls = CounterMetricFamily("authsvc_calls", "Calls by method and gRPC code.", labels=["method", "code"])
         seconds = HistogramMetricFamily(
             "authsvc_call_seconds", "How long calls took, from their metadata to their end.", labels=["method"]

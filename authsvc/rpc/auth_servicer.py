@@ -6,6 +6,7 @@ from authsvc.rpc import convert, convert_sessions
 from authsvc.rpc.batches import Batches
 from authsvc.rpc.call import Call
 from authsvc.rpc.paging import question_of, read_page
+from authsvc.rpc.remembered import RememberedAnswers
 from authsvc.rpc.verdicts import EncodedVerdicts
 from authsvc.tokens.issue import Issue
 from authsvc.tokens.refresh import Refresh
@@ -26,6 +27,7 @@ class AuthServicer:
         revoke: Revoke,
         sessions: Sessions,
         batches: Batches,
+        answers: RememberedAnswers,
     ) -> None:
         self._issue = issue
         self._refresh = refresh
@@ -34,6 +36,9 @@ class AuthServicer:
         self._sessions = sessions
         self._batches = batches
         self._verdicts = EncodedVerdicts()
+        self._answers = answers
+        self.remembered = {"ValidateToken": answers.find}
+        self.quick = {"IssueToken": self._issues_quickly}
 
     def IssueToken(self, request: pb.IssueTokenRequest, call: Call) -> pb.IssueTokenResponse:
         """``tokens.issue``."""
@@ -51,9 +56,18 @@ class AuthServicer:
     def ValidateToken(self, request: pb.ValidateTokenRequest, call: Call) -> pb.ValidateTokenResponse:
         """``tokens.validate``."""
         call.about(request.api_key)
-        verdict = self._validate.validate(call.caller, convert.validate_request(request), deadline=call.deadline)
+        asked, changes = convert.validate_request(request), self._answers.changes()
+        verdict = self._validate.validate(call.caller, asked, deadline=call.deadline)
         call.reason = "" if verdict.active else verdict.status
-        return pb.ValidateTokenResponse.FromString(self._verdicts.of(verdict).alone)
+        encoded = self._verdicts.of(verdict).alone
+        until = self._validate.lasts_until(verdict) if asked.from_memory else None
+        if until is not None:  # a change since before the verdict makes it forgotten
+            self._answers.keep(call, encoded, changes=changes, until=until)
+        return pb.ValidateTokenResponse.FromString(encoded)
+
+    def _issues_quickly(self, request: pb.IssueTokenRequest) -> bool:
+        """Whether all that there is to do is to sign."""
+        return not (request.refreshable or request.after_revision) and self._issue.signs_quickly(request.api_key)
 
     def BatchIssueTokens(self, batch: pb.BatchIssueTokensRequest, call: Call) -> pb.BatchIssueTokensResponse:
         """``tokens.issue``."""

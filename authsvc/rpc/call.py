@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 import grpc
 from google.protobuf.message import Message
@@ -18,7 +17,6 @@ from authsvc.rpc.tickets import Ticket
 Metadata = Sequence[tuple[str, str | bytes]]
 
 
-@dataclass(slots=True, eq=False)
 class Call:
     """What is known of a call; interceptors fill it in as they learn more.
 
@@ -26,24 +24,35 @@ class Call:
     has nothing that the caller chose: people put credentials into paths and names too.
     """
 
-    name: str = field(repr=False)
-    method: Method | None
-    metadata: Metadata = field(repr=False)
-    started: float = field(default_factory=time.perf_counter)
-    refusal: Exception | None = field(default=None, repr=False)
-    tickets: list[Ticket] = field(default_factory=list)
+    # Defaults of the class: a call sets what it learns, and most calls learn little.
+    refusal: Exception | None = None
     principal: Principal | None = None
     undecided: bool = False  # nobody is known to have the credential; the store shall be asked on the call's thread
     address: str = ""
-    app: str = field(default="", repr=False)
+    app: str = ""
     reason: str = ""
     error_id: str = ""
     trace_id: str = ""
     answered: bool = False
     deadline: Deadline | None = None
+    body: bytes | None = None  # where it came before the call had a thread
+    request: Message | None = None
     _context: grpc.ServicerContext | None = None
-    _messages: Iterator[bytes] | None = field(default=None, repr=False)
-    request: Message | None = field(default=None, repr=False)
+    _messages: Iterator[bytes] | None = None
+
+    def __init__(
+        self, name: str, method: Method | None, metadata: Metadata, *, deadline: Deadline | None = None
+    ) -> None:
+        self.name = name
+        self.method = method
+        self.metadata = metadata
+        self.started = time.perf_counter()
+        self.tickets: list[Ticket] = []
+        if deadline is not None:
+            self.deadline = deadline
+
+    def __repr__(self) -> str:
+        return f"<Call of {self.principal.account_id if self.principal is not None else 'nobody known'}>"
 
     def begin(self, context: grpc.ServicerContext, messages: Iterator[bytes]) -> None:
         """The call has reached a thread of its own."""

@@ -44,7 +44,11 @@ Behavior = Callable[..., Any]
 @dataclass(frozen=True, slots=True)
 class Method:
     """``serve`` gets ``(request, call)`` and gives a message; ``(request, call, send)``; or ``(requests, call)`` and
-    gives messages: by its form."""
+    gives messages: by its form.
+
+    ``remembered`` gives the encoded answer to a call that has its message, where that is known without any work;
+    ``quick`` says of a request that serving it waits for nothing. Both run on the serving thread.
+    """
 
     name: str
     rule: AccessRule
@@ -55,6 +59,8 @@ class Method:
     largest_request: int = LARGEST_REQUEST
     places_of: Callable[[Any], int] = one_place
     revoking: bool = False
+    remembered: Callable[[Any], bytes | None] | None = None
+    quick: Callable[[Any], bool] | None = None
 
 
 class MethodMissing(RuntimeError):
@@ -82,6 +88,8 @@ def methods_of_service(service: ServiceDescriptor, servicer: object) -> Iterator
             largest_request=batch_limits.LARGEST_BATCH if batch else LARGEST_REQUEST,
             places_of=batch_limits.places_of if batch else one_place,
             revoking=full_name(method) in REVOKING,
+            remembered=getattr(servicer, "remembered", {}).get(method.name),
+            quick=getattr(servicer, "quick", {}).get(method.name),
         )
 
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 
 from authsvc.errors import Exhausted, Reason
@@ -27,13 +26,21 @@ _BEYOND_RATION = 8
 _OPEN = ""
 _ALL = "all"  # no name of an account: those have sixteen characters
 
+Cancel = Callable[[], object]
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Wait:
-    call: Call
-    rationed: bool
-    since: float
-    seconds: float
+
+class Wait:
+    """One wait for a caller. ``cancel`` ends its call; ``place`` is what it was let in with beyond the ration."""
+
+    __slots__ = ("cancel", "holder", "place", "rationed", "seconds", "since")
+
+    def __init__(self, cancel: Cancel, holder: str, seconds: float, *, rationed: bool) -> None:
+        self.cancel = cancel
+        self.holder = holder
+        self.since = time.monotonic()
+        self.seconds = seconds
+        self.rationed = rationed
+        self.place: Ticket | None = None
 
 
 class Patience:
@@ -41,7 +48,7 @@ class Patience:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._waits: dict[int, _Wait] = {}
+        self._waits: dict[int, Wait] = {}
         self._stalled: Counter[str] = Counter()
         self._beyond_ration = Places()
         self._somebody = threading.Event()
@@ -63,36 +70,51 @@ class Patience:
         """How many calls were found waiting, whoever they are of."""
         return self._stalled.total()
 
+    def expect(self, call: Call, cancel: Cancel) -> Wait:
+        """Watch while a message of the caller is awaited; raises RATE_LIMITED or OVERLOADED beyond the ration.
+
+        To be ended by ``arrived``. Takes a call that has no thread yet, hence ``cancel``.
+        """
+        wait = Wait(cancel, _holder(call), self._limits.body_seconds, rationed=True)
+        wait.place = self._place(wait.holder)
+        self._begin(wait)
+        return wait
+
+    def arrived(self, wait: Wait) -> None:
+        """The message is there, or it is known that it never will be."""
+        del self._waits[id(wait)]
+        if wait.place is not None:
+            wait.place.give_back()
+
     @contextmanager
     def waiting(self, call: Call) -> Iterator[None]:
-        """Watch while a message of the caller is awaited; raises RATE_LIMITED or OVERLOADED beyond the ration."""
-        place = self._place(_holder(call))
+        """``expect`` and ``arrived`` round what waits on a thread."""
+        wait = self.expect(call, call.context.cancel)
         try:
-            with self._watched(_Wait(call, True, time.monotonic(), self._limits.body_seconds)):
-                yield
+            yield
         finally:
-            if place is not None:
-                place.give_back()
+            self.arrived(wait)
 
     @contextmanager
     def sending(self, call: Call) -> Iterator[None]:
         """Watch while the caller takes an answer: it waits for as long as the caller's flow control says no."""
-        with self._watched(_Wait(call, False, time.monotonic(), self._limits.send_seconds)):
-            yield
-
-    @contextmanager
-    def _watched(self, wait: _Wait) -> Iterator[None]:
-        self._waits[id(wait)] = wait
-        if not self._somebody.is_set():
-            self._somebody.set()
+        wait = Wait(call.context.cancel, _holder(call), self._limits.send_seconds, rationed=False)
+        self._begin(wait)
         try:
             yield
         finally:
-            del self._waits[id(wait)]
+            self.arrived(wait)
+
+    def _begin(self, wait: Wait) -> None:
+        self._waits[id(wait)] = wait
+        if not self._somebody.is_set():
+            self._somebody.set()
 
     def _place(self, holder: str) -> Ticket | None:
         """None within the ration. Beyond it one of a few places for a moment, which is all that a call needs whose
         body is there: so callers are not shut out by who holds the ration."""
+        if not self._stalled:
+            return None
         if self._stalled[holder] >= self._ration(holder):
             scarce, reason = holder, Reason.RATE_LIMITED
         elif self._stalled.total() >= self._limits.stalled_all:
@@ -123,17 +145,16 @@ class Patience:
         # Oldest first: those that came last are over the ration.
         for wait in sorted(self._waits.copy().values(), key=lambda wait: wait.since):
             if now - wait.since >= wait.seconds or (wait.rationed and self._over(wait, now, stalled)):
-                wait.call.context.cancel()
+                wait.cancel()
         self._stalled = stalled
 
-    def _over(self, wait: _Wait, now: float, stalled: Counter[str]) -> bool:
+    def _over(self, wait: Wait, now: float, stalled: Counter[str]) -> bool:
         """Count a wait that lasts, unless it is over the ration."""
         if now - wait.since < _STALLED_AFTER:
             return False
-        holder = _holder(wait.call)
-        if stalled[holder] >= self._ration(holder) or stalled.total() >= self._limits.stalled_all:
+        if stalled[wait.holder] >= self._ration(wait.holder) or stalled.total() >= self._limits.stalled_all:
             return True
-        stalled[holder] += 1
+        stalled[wait.holder] += 1
         return False
 
 

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import grpc
 from google.protobuf.message import Message
 
+from authsvc.rpc.arrivals import Arrivals, Serve
 from authsvc.rpc.call import Call
 from authsvc.rpc.interceptors.body import Body, parse_request
 from authsvc.rpc.interceptors.credentials import Credentials
 from authsvc.rpc.interceptors.errors import Errors
 from authsvc.rpc.interceptors.request_log import RequestLog
-from authsvc.rpc.interceptors.step import Interceptor, Proceed
+from authsvc.rpc.interceptors.step import Interceptor, has_part
 from authsvc.rpc.methods import Form, Method, Send
 from authsvc.rpc.patience import Patience
 
@@ -47,13 +48,20 @@ class Pipeline(grpc.ServerInterceptor):
     """The one interceptor the library sees."""
 
     def __init__(
-        self, methods: Mapping[str, Method], steps: Steps, patience: Patience, refusals: ThreadPoolExecutor
+        self,
+        methods: Mapping[str, Method],
+        steps: Steps,
+        patience: Patience,
+        pool: ThreadPoolExecutor,
+        refusals: ThreadPoolExecutor,
     ) -> None:
         self._methods = methods
         self._steps = steps
         self._patience = patience
         self._refusals = refusals
-        self._serve = _nest(steps.chain, _serve_unary)
+        self._arrive = [interceptor.arrive for interceptor in steps.chain if has_part(interceptor, "arrive")]
+        self._serve = _nest(steps.chain)
+        self._arrivals = Arrivals(self._serve, steps.log.completed, patience, pool=pool, refusals=refusals)
 
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Handler | None], details: grpc.HandlerCallDetails
@@ -63,38 +71,35 @@ class Pipeline(grpc.ServerInterceptor):
         method = self._methods.get(details.method)
         call = Call(details.method, method, details.invocation_metadata or ())
         try:
-            for interceptor in self._steps.chain:
-                interceptor.arrive(call)
+            for arrive in self._arrive:
+                arrive(call)
         except Exception as refusal:  # noqa: BLE001 - the library would answer a bug with a bare UNKNOWN and no line
             call.refusal = refusal
         return self._handler(call)
 
     def _handler(self, call: Call) -> Handler:
-        if call.refusal is not None or call.method is None or call.method.form is Form.UNARY:
-            unary = partial(self._unary, call)
-            if call.refusal is not None:
-                unary.experimental_thread_pool = self._refusals  # type: ignore[attr-defined]
-            return grpc.stream_unary_rpc_method_handler(unary, None, _serialize)
+        if call.refusal is not None:
+            return _Unary(call, self._serve, self._refusals)
+        if call.method is None or call.method.form is Form.UNARY:
+            # An open call is judged by its peer too, which the library tells to threads only.
+            return _Unary(call, self._serve, None if call.principal is None else self._arrivals)
         if call.method.form is Form.DIALOG:
             return grpc.stream_stream_rpc_method_handler(partial(self._dialog, call), None, _serialize)
         watch = partial(self._watch, call)
         watch.experimental_non_blocking = True  # type: ignore[attr-defined]
         return grpc.stream_stream_rpc_method_handler(watch, None, _serialize)
 
-    def _unary(self, call: Call, messages: Iterator[bytes], context: grpc.ServicerContext) -> Message:
-        call.begin(context, messages)
-        return self._serve(call)
-
     def _watch(self, call: Call, messages: Iterator[bytes], context: grpc.ServicerContext, send: Send) -> None:
         self._begin_stream(call, messages, context)
         with self._steps.errors.translating(call):
-            self._steps.credentials.decide(call)
-            self._steps.body.serve(call, lambda call: call.known_method.serve(call.request, call, send))
+            self._steps.credentials.enter(call)
+            self._steps.body.enter(call)
+            call.known_method.serve(call.request, call, send)
 
     def _dialog(self, call: Call, messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Message]:
         self._begin_stream(call, messages, context)
         with self._steps.errors.translating(call):
-            self._steps.credentials.decide(call)
+            self._steps.credentials.enter(call)
             yield from call.known_method.serve(self._patient_requests(call), call)
             call.answered = True
 
@@ -114,18 +119,47 @@ class Pipeline(grpc.ServerInterceptor):
             yield parse_request(call.known_method, raw)
 
 
-def _nest(chain: Sequence[Interceptor], innermost: Proceed) -> Proceed:
-    """Wrap the innermost step in all interceptors that have something to do on the call's own thread."""
+class _Unary(grpc.RpcMethodHandler):  # type: ignore[type-arg]
+    """The handler of one call, and what the library calls with the call's messages. ``pool`` None: the server's."""
+
+    request_streaming = True  # so that reading the one message is ours
+    response_streaming = False
+    request_deserializer = None
+
+    def __init__(self, call: Call, serve: Serve, pool: ThreadPoolExecutor | None) -> None:
+        self.call = call
+        self._serve = serve
+        self.experimental_thread_pool = pool
+
+    @property
+    def stream_unary(self) -> _Unary:  # type: ignore[override]
+        """What the library calls: this."""
+        return self
+
+    @staticmethod
+    def response_serializer(message: Message) -> bytes:
+        return message.SerializeToString()
+
+    def __call__(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Message:
+        self.call.begin(context, messages)
+        return self._serve(self.call)
+
+
+def _nest(chain: Sequence[Interceptor]) -> Serve:
+    """All that a call passes on its own thread: those that wrap it, and inside them those that are entered in turn."""
+    enter = [interceptor.enter for interceptor in chain if has_part(interceptor, "enter")]
+
+    def innermost(call: Call) -> Message:
+        for enter_one in enter:
+            enter_one(call)
+        answer: Message = call.known_method.serve(call.request, call)
+        return answer
+
     proceed = innermost
     for interceptor in reversed(chain):
-        if type(interceptor).serve is not Interceptor.serve:
+        if has_part(interceptor, "serve"):
             proceed = partial(interceptor.serve, proceed=proceed)
     return proceed
-
-
-def _serve_unary(call: Call) -> Message:
-    answer: Message = call.known_method.serve(call.request, call)
-    return answer
 
 
 def _serialize(message: Message) -> bytes:

@@ -126,8 +126,9 @@ class RpcServer:
         self.steps = self._steps(surface, logs, randomness, metrics, tracing)
         methods = served_methods(surface, self.health)
         metrics.calls.know(methods)
+        metrics.calls.settle = self.steps.log.flush
         metrics.in_flight, metrics.stalled = self._admission.in_flight, self.patience.stalled_in_all
-        pipeline = Pipeline(methods, self.steps, self.patience, self._refusals)
+        pipeline = Pipeline(methods, self.steps, self.patience, self._pool, self._refusals)
         self._server = grpc.server(
             self._pool,
             interceptors=[pipeline],
@@ -161,6 +162,7 @@ class RpcServer:
         self.health.close()  # first: its watches would never end by themselves
         self._server.stop(grace.total_seconds()).wait()
         self.patience.close()
+        self.steps.log.close()
         self._pool.shutdown()
         self._refusals.shutdown()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
+from collections import deque
 from typing import Protocol
 
 
@@ -19,22 +19,24 @@ class Places:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._taken: Counter[str] = Counter()
+        self._taken: dict[str, int] = {}
         self._freed: deque[tuple[str, int]] = deque()
 
     def taken(self, holder: str) -> int:
         """How many places the holder has taken."""
         with self._lock:
             self._settle()
-            return self._taken[holder]
+            return self._taken.get(holder, 0)
 
     def take(self, holder: str, limit: int, places: int = 1) -> Ticket | None:
         """A ticket for that many places, or None when the holder would then have more than ``limit``."""
         with self._lock:
-            self._settle()
-            if self._taken[holder] + places > limit:
+            if self._freed:
+                self._settle()
+            taken = self._taken.get(holder, 0) + places
+            if taken > limit:
                 return None
-            self._taken[holder] += places
+            self._taken[holder] = taken
         return _Ticket(self, holder, places)
 
     def free(self, holder: str, places: int) -> None:
@@ -48,8 +50,10 @@ class Places:
         """Count the places that are free again; a holder without places is forgotten."""
         while self._freed:
             holder, places = self._freed.popleft()
-            self._taken[holder] -= places
-            if self._taken[holder] <= 0:
+            left = self._taken[holder] - places
+            if left > 0:
+                self._taken[holder] = left
+            else:
                 del self._taken[holder]
 
 

@@ -116,7 +116,8 @@ class RefreshRequest:
 class ValidateRequest(NamedTuple):
     """A question about a token. A tuple, as one is made for each item of a batch: a quarter of a record's price.
 
-    ``strong``: answer from the store and not from memory; None: as nobody knows. Does not print its token, and is not pickled.
+    ``strong``: answer from the store and not from memory; None: as nobody knows. Does not print its token, and is not
+    pickled.
     """
 
     token: str
@@ -138,6 +139,11 @@ class ValidateRequest(NamedTuple):
     def plain(self) -> bool:
         """Whether it asks for nothing but the token itself."""
         return self[2:] == _PLAIN
+
+    @property
+    def from_memory(self) -> bool:
+        """Whether what this worker knows at any moment answers it: it asks for nothing newer."""
+        return self.strong is False and not self.after_revision
 
 
 _PLAIN = ValidateRequest("")[2:]

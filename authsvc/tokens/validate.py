@@ -79,6 +79,10 @@ class Validate:
             self._catching_up.to_revision(request.after_revision, deadline=deadline)
         return principal
 
+    def lasts_until(self, verdict: Verdict) -> float | None:
+        """See ``Verifier.lasts_until``."""
+        return self._verifier.lasts_until(verdict)
+
 
 def _check(request: ValidateRequest) -> None:
     faults = Faults()

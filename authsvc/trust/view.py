@@ -80,6 +80,8 @@ class TrustView:
         self._lock = threading.Lock()
         self._held = _Held(revision)
         self.look_again: LookAgain = _nowhere
+        self.changes = 0
+        """Grows after whatever was learnt: what was found out since it had this value, but for the time, still holds."""
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -128,6 +130,7 @@ class TrustView:
                 held.apps[app.api_key] = AppTrust(app, held.early.pop(app.api_key, KeyRing()))
             elif known.app.revision <= app.revision:
                 held.apps[app.api_key] = AppTrust(app, known.ring)
+            self.changes += 1
 
     def put_keys(self, api_key: ApiKey, keys: Iterable[RingKey], gone: Iterable[Gone] = ()) -> None:
         """Learn keys of an app and which of them are no more, in one step; they may come before their app.
@@ -139,6 +142,7 @@ class TrustView:
             news = [key for key in keys if self._is_newer(api_key, ring, key.key_id, _revision(key))]
             lost = [KeyId(each.subject) for each in gone if self._is_newer(api_key, ring, each.subject, each.revision)]
             self._keep_ring(api_key, ring.with_keys(news, gone=lost))
+            self.changes += 1
 
     def put_account(self, account: ServiceAccount) -> None:
         """Learn a service account, unless what is known of it is newer."""
@@ -146,6 +150,7 @@ class TrustView:
             known = self._held.accounts.get(account.id)
             if known is None or known.revision <= account.revision:
                 self._held.accounts[account.id] = account
+            self.changes += 1
 
     def put_revocation(self, revocation: SessionRevoked | TokenRevoked | Watermark) -> None:
         """Learn a revocation, unless what is known is newer."""
@@ -160,6 +165,7 @@ class TrustView:
                         of_app.put_token(revocation.token_id, revocation.until)
                 case Watermark():
                     of_app.put_watermark(revocation)
+            self.changes += 1
 
     def load(self, sessions: Rows, tokens: Rows, watermarks: Rows) -> None:
         """Learn very many revocations where none is known yet: rows as ``TrustState`` describes its plain ones."""
@@ -177,6 +183,7 @@ class TrustView:
         with self._lock:
             if self._is_news(Subject.TOKEN, gone.api_key, gone.subject, gone.revision):
                 self._held.revoked.get(gone.api_key, NOTHING_REVOKED).drop_token(TokenId(gone.subject))
+            self.changes += 1
 
     def reached(self, revision: Revision) -> None:
         """State that every change up to ``revision`` is in the view."""
@@ -199,6 +206,7 @@ class TrustView:
         """Hold what another view holds, in one step; the other must not be used any more."""
         with self._lock:
             self._held = other._held
+            self.changes += 1
 
     def _revoked_of(self, api_key: ApiKey) -> AppRevocations:
         revoked = self._held.revoked.get(api_key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 from authsvc.clock import Clock, Deadline
@@ -94,6 +95,23 @@ class Verifier:
     def _look_for_key(self, text: str, api_key: ApiKey, deadline: Deadline | None) -> bool:
         """Look for the key that a token names, by the text of its header."""
         return self._view.look_again(("key", api_key, text.partition(".")[0][:_MAX_NAME]), deadline)
+
+    def lasts_until(self, verdict: Verdict) -> float | None:
+        """Until when an ACTIVE verdict stays true as long as the trust view does not change, in seconds since 1970.
+
+        None where that is not known: a token that is not active may become so, and a retired key or a past issuer ends
+        at a moment of its own.
+        """
+        token = verdict.token
+        trust = self._view.app(token.api_key) if token is not None else None
+        if not verdict.active or token is None or trust is None or token.algorithm is None or not token.claims.managed:
+            return None
+        key = trust.ring.keys.get(token.key_id)
+        if key is None or key.retired_at is not None or token.claims.issuer != trust.app.settings.issuer:
+            return None
+        if token.claims.expires_at is None:
+            return math.inf
+        return token.claims.expires_at + trust.app.settings.clock_skew.total_seconds()
 
     def _accepted(self, text: str, trust: AppTrust, now: datetime) -> VerifiedToken:
         """The token, its signature verified now or remembered; what can change is looked at each time."""

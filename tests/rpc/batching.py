@@ -12,12 +12,13 @@ from google.rpc import status_pb2
 from grpc_status import rpc_status
 
 from authsvc.app.composition import Domain
-from authsvc.clock import system_randomness
+from authsvc.clock import system_clock, system_randomness
 from authsvc.model import Principal, TokenStatus
 from authsvc.rpc.auth_servicer import AuthServicer
 from authsvc.rpc.batches import Batches
 from authsvc.rpc.explanations import Explanations
 from authsvc.rpc.limits import Limits
+from authsvc.rpc.remembered import RememberedAnswers
 from authsvc.rpc.server import RpcServer
 from authsvc.tokens.requests import ValidateRequest
 from authsvc.v1 import auth_pb2 as pb
@@ -88,13 +89,18 @@ class Scripted:
             assert self.released.wait(30)
         return Verdict(TokenStatus.MALFORMED)
 
+    def lasts_until(self, _: Verdict) -> float | None:
+        """Nothing it says is remembered."""
+        return None
+
     def build(self, limits: Limits) -> Callable[[Domain], RpcServer]:
         """Makes a server that validates so."""
 
         def build(domain: Domain) -> RpcServer:
             batches = Batches(Explanations(domain.logs.get_logger("rpc"), system_randomness))
             nothing = cast(Any, None)
-            auth = AuthServicer(nothing, nothing, cast(Any, self), batches)
+            answers = RememberedAnswers(lambda: 0, domain.freshness, system_clock)
+            auth = AuthServicer(nothing, nothing, cast(Any, self), nothing, nothing, batches, answers)
             return RpcServer(surface_of(domain, auth), domain.logs, system_randomness, limits, domain.metrics)
 
         return build

@@ -143,12 +143,33 @@ def test_no_thread_is_lost_to_those_who_left(server: RunningServer) -> None:
                 assert answered(good, VALIDATE, server.metadata, BODY).status == OK
 
 
-def test_without_a_ration_the_threads_would_be_gone(start_server: StartServer) -> None:
-    """The control: with the ration lifted as many headers-only calls as there are threads stop a good caller."""
+def test_callers_that_are_known_wait_without_a_thread(start_server: StartServer) -> None:
+    """With the ration lifted, twice as many headers-only calls as there are threads delay no whole call."""
     server = start_server(limits=Limits(stalled_principal=1_000, stalled_all=1_000, body_seconds=60))
+    with ExitStack() as stack, connected(server.target) as good:
+        stall_many(server, stack, 2 * POOL_THREADS)
+        stalling = [account.id for account in server.domain.view.accounts() if account.name.startswith("stalling-")]
+        count = eventually(lambda: sum(map(server.rpc.patience.stalled, stalling)), (2 * POOL_THREADS).__eq__)
+        assert count == 2 * POOL_THREADS
+        for _ in range(10):
+            assert answered(good, VALIDATE, server.metadata, BODY).status == OK
+
+
+def stall_every_thread(server: RunningServer, stack: ExitStack) -> list[Connection]:
+    """As many headers-only calls of an open method as there are threads: those wait on a thread each."""
+    connections = [stack.enter_context(connected(server.target)) for _ in range(2)]
+    for connection in connections:
+        stall(connection, POOL_THREADS // 2, path=HEALTH_CHECK)
+    assert eventually(server.rpc.patience.stalled, POOL_THREADS.__eq__) == POOL_THREADS
+    return connections
+
+
+def test_without_a_ration_open_calls_would_take_the_threads(start_server: StartServer) -> None:
+    """The control: with the ration lifted as many headers-only calls as there are threads stop a good caller."""
+    server = start_server(limits=Limits(stalled_open=1_000, stalled_all=1_000, body_seconds=60))
     with ExitStack() as stack:
-        connections = stall_many(server, stack, POOL_THREADS)
-        late = refusal_of(lambda: eventually(lambda: validate(server, seconds=0.5), lambda _: False))
+        connections = stall_every_thread(server, stack)
+        late = refusal_of(lambda: validate(server, seconds=0.5))
         assert late.code is grpc.StatusCode.DEADLINE_EXCEEDED
         for connection in connections:
             connection.close()
@@ -157,14 +178,10 @@ def test_without_a_ration_the_threads_would_be_gone(start_server: StartServer) -
 
 def test_a_refusal_is_told_while_every_thread_waits(start_server: StartServer) -> None:
     """Who has no credential hears so at once, although no thread is left for calls that have one."""
-    server = start_server(limits=Limits(stalled_principal=1_000, stalled_all=1_000, body_seconds=60))
-    with ExitStack() as stack:
-        stall_many(server, stack, POOL_THREADS)
-        stalling = [account.id for account in server.domain.view.accounts() if account.name.startswith("stalling-")]
-        count = eventually(lambda: sum(map(server.rpc.patience.stalled, stalling)), POOL_THREADS.__eq__)
-        assert count == POOL_THREADS
-        with connected(server.target) as stranger:
-            assert stranger.answer(stranger.call(VALIDATE)).reason == "CREDENTIAL_MISSING"
+    server = start_server(limits=Limits(stalled_open=1_000, stalled_all=1_000, body_seconds=60))
+    with ExitStack() as stack, connected(server.target) as stranger:
+        stall_every_thread(server, stack)
+        assert stranger.answer(stranger.call(VALIDATE)).reason == "CREDENTIAL_MISSING"
 
 
 def test_the_rations_leave_threads_for_whole_calls() -> None:

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError, Message
 from authsvc.clock import seconds_left
 from authsvc.errors import DeadlinePassed, Exhausted, InvalidRequest, Reason, Violation
 from authsvc.rpc.call import Call
-from authsvc.rpc.interceptors.step import Interceptor, Proceed
+from authsvc.rpc.interceptors.step import Interceptor
 from authsvc.rpc.methods import Method
 from authsvc.rpc.patience import Patience
 
@@ -29,17 +29,19 @@ class Body(Interceptor):
         self._patience = patience
         self._admissions = admissions
 
-    def serve(self, call: Call, proceed: Proceed) -> Message:
+    def enter(self, call: Call) -> None:
         """Read and parse the request; raises INVALID_REQUEST or REQUEST_TOO_LARGE."""
-        with self._patience.waiting(call):
-            raw = next(call.messages, None)
+        raw = call.body
+        if raw is None:
+            with self._patience.waiting(call):
+                raw = next(call.messages, None)
         if raw is None:
             raise InvalidRequest([Violation("", "the call has no request message")])
-        call.request = parse_request(call.known_method, raw)
+        if call.request is None:
+            call.request = parse_request(call.known_method, raw)
         self._admit_items(call, call.request)
         if call.deadline is not None and seconds_left(call.deadline) <= 0:
             raise DeadlinePassed(Reason.DEADLINE_EXCEEDED)
-        return proceed(call)
 
     def _admit_items(self, call: Call, request: Message) -> None:
         places = call.known_method.places_of(request)

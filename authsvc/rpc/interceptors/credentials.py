@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from google.protobuf.message import Message
-
 from authsvc.accounts.authenticate import Authenticator, CredentialUnmatched
 from authsvc.errors import AuthError, CallerForbidden, MethodUnknown, Reason
 from authsvc.logs import Logger
 from authsvc.rpc.call import Call
-from authsvc.rpc.interceptors.step import Interceptor, Proceed
+from authsvc.rpc.interceptors.step import Interceptor
 from authsvc.trust.freshness import Freshness, stale
 from authsvc.trust.second_look import SecondLook
 
@@ -51,13 +49,7 @@ class Credentials(Interceptor):
         except AuthError as refusal:
             raise self._refused(call, refusal) from None
 
-    def serve(self, call: Call, proceed: Proceed) -> Message:
-        """Decide what could not be decided before."""
-        if call.undecided:
-            self.decide(call)
-        return proceed(call)
-
-    def decide(self, call: Call) -> None:
+    def enter(self, call: Call) -> None:
         """On the call's own thread: look at the store once, where nobody was known to have the credential."""
         if not call.undecided:
             return

@@ -25,24 +25,27 @@ class Errors(Interceptor):
 
     def serve(self, call: Call, proceed: Proceed) -> Message:
         """Let the call pass and translate what it raises."""
-        with self.translating(call):
+        try:
             if call.refusal is not None:
                 raise call.refusal
             return proceed(call)
+        except Exception as error:  # noqa: BLE001 - `_end` raises something for each
+            self._end(call, error)
 
     @contextmanager
     def translating(self, call: Call) -> Iterator[None]:
         """Abort the call with the status of whatever is raised inside."""
         try:
             yield
-        except AuthError as error:
-            self._abort(call, error)
-        except grpc.RpcError:
-            raise  # the call was cancelled while it waited for its body: nobody is left to be told
-        except Exception as error:
-            if status_code(call.context) is not None:
-                raise  # an abort of the library's own: its status stands
-            self._abort(call, error)
+        except Exception as error:  # noqa: BLE001
+            self._end(call, error)
+
+    def _end(self, call: Call, error: Exception) -> NoReturn:
+        if isinstance(error, grpc.RpcError):
+            raise error  # the call was cancelled while it waited for its body: nobody is left to be told
+        if not isinstance(error, AuthError) and status_code(call.context) is not None:
+            raise error  # an abort of the library's own: its status stands
+        self._abort(call, error)
 
     def _abort(self, call: Call, error: Exception) -> NoReturn:
         told = self._explanations.of(error, call)

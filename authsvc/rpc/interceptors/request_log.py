@@ -1,21 +1,41 @@
-"""One line per call when it is over, refusals included: what, how it ended, for whom, how long."""
+"""One line per call when it is over, refusals included: what, how it ended, for whom, how long.
+
+The line is written a few milliseconds later by one thread for all calls: written by each call's own thread, it would
+cost a call more than all that the call is about.
+"""
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import grpc
 from google.protobuf.message import Message
 
 from authsvc.clock import Randomness
-from authsvc.logs import Logger
+from authsvc.logs import Later, Logger
 from authsvc.metrics import CallMetrics
 from authsvc.rpc.call import Call
 from authsvc.rpc.interceptors.step import Interceptor, Proceed
 
 # W3C Trace Context, section 3.2: version, trace id, parent id, flags.
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}.*", re.ASCII)
+
+
+class _Over(NamedTuple):
+    """What the line says of a call. It does not hold the call, whose metadata and body are secrets."""
+
+    method: str
+    code: grpc.StatusCode
+    reason: str
+    seconds: float
+    principal: str
+    app: str
+    trace_id: str
+    peer: str
+    error_id: str
 
 
 class RequestLog(Interceptor):
@@ -25,37 +45,61 @@ class RequestLog(Interceptor):
         self._log = log
         self._randomness = randomness
         self._metrics = metrics
+        self._lines: Later[_Over] = Later(self._write, name="authsvc-lines")
 
     def serve(self, call: Call, proceed: Proceed) -> Message:
-        """Let the call pass and write its line, whatever happens."""
+        """Let the call pass and see to its line, whatever happens."""
         try:
             return proceed(call)
         finally:
             self.completed(call)
 
     def completed(self, call: Call) -> None:
-        """Give back the call's places, count it and write its line: it is over."""
+        """Give back the call's places and have it counted and its line written: it is over."""
         call.leave()
-        code = call.code
-        seconds = time.perf_counter() - call.started
-        self._metrics.completed(call.name, code.name, call.reason, seconds)
-        write = self._log.error if code is grpc.StatusCode.INTERNAL else self._log.info
-        write(
-            "call completed",
-            method=call.name,
-            code=code.name,
-            reason=call.reason,
-            duration_ms=round(seconds * 1000, 3),
-            principal=call.principal.account_id if call.principal is not None else "",
-            app=call.app,
-            trace_id=call.trace_id or self._trace_id(call),
-            peer=call.context.peer(),
-            error_id=call.error_id,
+        self._lines.add(
+            _Over(
+                call.name,
+                call.code,
+                call.reason,
+                time.perf_counter() - call.started,
+                call.principal.account_id if call.principal is not None else "",
+                call.app,
+                call.trace_id or _trace_id_of(call),
+                call.context.peer(),
+                call.error_id,
+            )
         )
 
-    def _trace_id(self, call: Call) -> str:
-        for value in call.values("traceparent"):
-            parts = _TRACEPARENT.fullmatch(value) if isinstance(value, str) else None
-            if parts is not None:
-                return parts[1]
-        return self._randomness(16).hex()
+    def flush(self) -> None:
+        """Return when every call that is over is counted and has its line."""
+        self._lines.flush()
+
+    def close(self) -> None:
+        """Write the lines that are left."""
+        self._lines.close()
+
+    def _write(self, calls: Sequence[_Over]) -> None:
+        with self._log.together():
+            for call in calls:
+                self._metrics.completed(call.method, call.code.name, call.reason, call.seconds)
+                write = self._log.error if call.code is grpc.StatusCode.INTERNAL else self._log.info
+                write(
+                    "call completed",
+                    method=call.method,
+                    code=call.code.name,
+                    reason=call.reason,
+                    duration_ms=round(call.seconds * 1000, 3),
+                    principal=call.principal,
+                    app=call.app,
+                    trace_id=call.trace_id or self._randomness(16).hex(),
+                    peer=call.peer,
+                    error_id=call.error_id,
+                )
+
+
+def _trace_id_of(call: Call) -> str:
+    for name, value in call.metadata:
+        if name == "traceparent" and isinstance(value, str) and (parts := _TRACEPARENT.fullmatch(value)):
+            return parts[1]
+    return ""

@@ -1,4 +1,4 @@
-"""The shape of an interceptor: a part on the serving thread, a part on the call's own thread."""
+"""The shape of an interceptor: a part on the serving thread, and two on the call's own thread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ Proceed = Callable[[Call], Message]
 
 
 class Interceptor:
-    """By default both parts let the call pass."""
+    """By default all parts let the call pass.
+
+    An interceptor has those that it overrides and no others: each costs every call a little.
+    """
 
     def arrive(self, call: Call) -> None:
         """Judge the call by its metadata. Runs on the one serving thread: quick, and never waits for a body.
@@ -24,3 +27,11 @@ class Interceptor:
     def serve(self, call: Call, proceed: Proceed) -> Message:
         """Wrap the call on its own thread."""
         return proceed(call)
+
+    def enter(self, call: Call) -> None:
+        """Judge, or complete, the call on its own thread, inside all that wrap it; may raise an ``AuthError``."""
+
+
+def has_part(interceptor: Interceptor, part: str) -> bool:
+    """Whether an interceptor overrides that part."""
+    return getattr(type(interceptor), part) is not getattr(Interceptor, part)

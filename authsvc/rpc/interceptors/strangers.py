@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 
-from google.protobuf.message import Message
-
 from authsvc.rpc.call import Call
-from authsvc.rpc.interceptors.step import Interceptor, Proceed
+from authsvc.rpc.interceptors.step import Interceptor
 from authsvc.rpc.strangers import Strangers
 
 
@@ -18,8 +16,7 @@ class StrangerLimits(Interceptor):
         self._strangers = strangers
         self._methods = methods
 
-    def serve(self, call: Call, proceed: Proceed) -> Message:
+    def enter(self, call: Call) -> None:
         """Raises RATE_LIMITED for an address that calls too often."""
         if call.name in self._methods:
             self._strangers.admit(call)
-        return proceed(call)
