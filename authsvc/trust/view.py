@@ -81,7 +81,7 @@ class TrustView:
         self._held = _Held(revision)
         self.look_again: LookAgain = _nowhere
         self.changes = 0
-        """Grows after whatever was learnt: what was found out since it had this value, but for the time, still holds."""
+        """Grows after whatever was learnt: what was found out since it has this value holds but for the time."""
 
     # -- reading -------------------------------------------------------------------------------
 
