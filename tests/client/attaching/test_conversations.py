@@ -1,0 +1,160 @@
+"""Streams as callers use them: written to and read from in turns, cancelled, looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from collections.abc import Coroutine, Iterator
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+
+from authsvc.client.attaching.interceptor import UserTokenInterceptor
+from authsvc.client.attaching.interceptor_aio import user_token_interceptors
+from authsvc.client.tokens.manager import TokenManager
+from authsvc.client.tokens.manager_aio import AsyncTokenManager
+from tests.client.attaching.calling import OWN_CHANNEL
+from tests.client.attaching.peer import Peer, running_peer
+from tests.client.tokens.made import made_token
+
+OLD, NEW = made_token("sara"), made_token("sara")
+SECONDS = 20.0
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    """A service that takes the new token."""
+    with running_peer() as running:
+        running.accepted = {NEW}
+        yield running
+
+
+@pytest.fixture
+def channel(peer: Peer) -> Iterator[Any]:
+    """A channel whose calls begin with the old token."""
+    with (
+        TokenManager("sara", lambda _: NEW, token=OLD) as tokens,
+        grpc.insecure_channel(peer.target, options=OWN_CHANNEL) as plain,
+    ):
+        yield grpc.intercept_channel(plain, UserTokenInterceptor(tokens))
+
+
+async def _new(_: str) -> str:
+    return NEW
+
+
+def talk(peer: Peer, conversation: Any) -> None:
+    """Hold a conversation over a channel whose callers await, and whose calls begin with the old token."""
+
+    async def held() -> None:
+        async with AsyncTokenManager("sara", _new, token=OLD) as tokens:
+            interceptors = user_token_interceptors(tokens)
+            async with grpc.aio.insecure_channel(peer.target, OWN_CHANNEL, interceptors=interceptors) as channel:
+                await asyncio.wait_for(conversation(channel), SECONDS)
+
+    asyncio.run(held())
+
+
+def test_a_conversation_goes_on_with_the_next_token(peer: Peer, channel: Any) -> None:
+    """What the caller says, message by message as answers come, reaches the second call."""
+    said: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    call = channel.stream_stream("/peer.Echo/StreamStream")(iter(said.get, None), timeout=SECONDS)
+    assert next(call) == b"hello"
+    for message in (b"one", b"two"):
+        said.put(message)
+        assert next(call) == message
+    said.put(None)
+    assert list(call) == []
+    assert (call.code(), call.is_active(), len(peer.shown)) == (grpc.StatusCode.OK, False, 2)
+
+
+def test_an_awaited_conversation_goes_on_with_the_next_token(peer: Peer) -> None:
+    """The same, written and read."""
+
+    async def conversation(channel: Any) -> None:
+        call = channel.stream_stream("/peer.Echo/StreamStream")(timeout=SECONDS)
+        assert await call.read() == b"hello"
+        for message in (b"one", b"two"):
+            await call.write(message)
+            assert await call.read() == message
+        await call.done_writing()
+        assert await call.read() is grpc.aio.EOF
+        assert await call.code() is grpc.StatusCode.OK
+
+    talk(peer, conversation)
+    assert len(peer.shown) == 2
+
+
+def test_who_only_writes_is_heard_by_the_second_call(peer: Peer) -> None:
+    """Nobody reads while the first call is refused: its place is taken all the same."""
+
+    async def conversation(channel: Any) -> None:
+        call = channel.stream_unary("/peer.Echo/StreamUnary")(timeout=SECONDS)
+        for message in (b"one", b"two", b"three"):
+            await call.write(message)
+        await call.done_writing()
+        assert await call == b"one two three"
+        assert await call.details() == ""
+
+    peer.reads_first = 1
+    talk(peer, conversation)
+    assert len(peer.shown) == 2
+
+
+def test_the_end_of_a_stream_is_that_of_the_second_call(peer: Peer) -> None:
+    """Its status, text and trailers, also for who asks before reading."""
+
+    async def conversation(channel: Any) -> None:
+        call = channel.unary_stream("/peer.Echo/UnaryStream")(b"one", timeout=SECONDS)
+        done: list[Any] = []
+        call.add_done_callback(done.append)
+        assert [answer async for answer in call] == [b"hello", b"one", b"one"]
+        assert (await call.code(), await call.details()) == (grpc.StatusCode.OK, "")
+        assert tuple(await call.trailing_metadata()) == ()
+        await call.wait_for_connection()
+
+    talk(peer, conversation)
+
+
+def test_a_cancelled_stream_stays_cancelled(peer: Peer, channel: Any) -> None:
+    """Nothing is made again for who no longer wants it."""
+
+    async def conversation(channel: Any) -> None:
+        call = channel.stream_stream("/peer.Echo/StreamStream")(timeout=SECONDS)
+        assert await call.read() == b"hello"
+        call.cancel()
+        assert await call.code() is grpc.StatusCode.CANCELLED
+        assert call.cancelled()
+        with pytest.raises((asyncio.CancelledError, grpc.aio.AioRpcError)):
+            await call.read()
+
+    talk(peer, conversation)
+    silent: queue.SimpleQueue[None] = queue.SimpleQueue()
+    call = channel.stream_stream("/peer.Echo/StreamStream")(iter(silent.get, None), timeout=SECONDS)
+    assert next(call) == b"hello"
+    call.cancel()
+    with pytest.raises(grpc.RpcError):
+        next(call)
+    assert call.code() is grpc.StatusCode.CANCELLED
+    silent.put(None)
+
+
+def test_a_cancelled_call_ends_the_one_beneath(peer: Peer) -> None:
+    """Whoever cancels while the interceptor waits for the end cancels the call itself."""
+
+    async def conversation(channel: Any) -> None:
+        call = channel.unary_unary("/peer.Echo/UnaryUnary")(b"one", timeout=SECONDS)
+        waiting: Coroutine[Any, Any, Any] = _answer(call)
+        task = asyncio.create_task(waiting)
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    talk(peer, conversation)
+
+
+async def _answer(call: Any) -> Any:
+    return await call
