@@ -16,6 +16,7 @@ from authsvc.keys.admin import KeyDescription
 from authsvc.model import ApiKey, App, AppSettings, KeyState, Principal, TokenScope, TokenStatus, User, UserId
 from authsvc.model import Kind as SubjectKind
 from authsvc.signing.sealing import Kek
+from authsvc.storage.base import AuditFilter
 from authsvc.tokens.mint import Grant, Mint, seconds_after
 from authsvc.verify.questions import Questions
 from authsvc.verify.verdict import Verdict
@@ -93,15 +94,18 @@ class Worker:
 
     def audited(self) -> list[tuple[str, str, str, str]]:
         """Action, who, which key and why, of what was done to keys."""
-        rows = self.rows.audit()
-        return [(row.action, row.principal, row.subject, row.reason) for row in rows if row.action.startswith("key.")]
+        events = [row.event for row in reversed(self.domain.store.list_audit(AuditFilter(api_key=ACME), limit=1_000))]
+        done = [event for event in events if event.action.startswith("key.")]
+        return [(event.action, event.principal, event.subject, event.reason) for event in done]
 
 
 @contextmanager
-def a_worker(state_dir: Path, clock: HandClock, *, monotonic: Monotonic | None = None) -> Iterator[Worker]:
-    """A worker over the store in that directory, made where it is not there."""
+def a_worker(
+    state_dir: Path, clock: HandClock, *, store: str = "", monotonic: Monotonic | None = None
+) -> Iterator[Worker]:
+    """A worker over the store in that directory, made where it is not there, or at that address."""
     with open_domain(
-        Settings(state_dir=state_dir),
+        Settings(state_dir=state_dir, store=store),
         Kek(bytes(range(32))),
         clock=clock,
         monotonic=monotonic or in_step_with(clock),

@@ -13,14 +13,34 @@ from authsvc.signing.lifecycle import LEAD_TIME
 from tests.conftest import HandClock
 from tests.keys.scene import Worker, a_worker
 from tests.storage.crowd import all_at_once
+from tests.storage.postgres.server import Server
 
 ACTIVE, PENDING, RETIRED, REVOKED = KeyState.ACTIVE, KeyState.PENDING, KeyState.RETIRED, KeyState.REVOKED
 
 
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server."""
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where both keep what they share; empty: in their directory."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    server: Server = request.getfixturevalue("postgres")
+    with server.migrated() as database:
+        yield server.url(database)
+
+
 @pytest.fixture
-def pair(state_dir: Path, clock: HandClock) -> Iterator[tuple[Worker, Worker]]:
+def pair(state_dir: Path, clock: HandClock, store: str) -> Iterator[tuple[Worker, Worker]]:
     """Two workers with one clock, over a new store."""
-    with a_worker(state_dir, clock) as one, a_worker(state_dir, clock) as other:
+    with a_worker(state_dir, clock, store=store) as one, a_worker(state_dir, clock, store=store) as other:
         yield one, other
 
 
