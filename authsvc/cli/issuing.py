@@ -9,9 +9,9 @@ from typing import Any
 import typer
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from authsvc.cli.durations import read_duration
+from authsvc.cli.moments import read_moment
 from authsvc.cli.refusals import usage_of
 from authsvc.signing.strict_json import read_object
 from authsvc.v1.auth_pb2 import Anonymous, Guest, TokenScope, User
@@ -76,7 +76,7 @@ def read_lifetime(*, ttl: str | None, expires_at: str | None, never_expires: boo
             duration.FromTimedelta(read_duration(ttl))
         return {"ttl": duration}
     if expires_at is not None:
-        return {"expires_at": _read_moment(expires_at)}
+        return {"expires_at": read_moment("--expires-at", expires_at)}
     return {"never_expires": True} if never_expires else {}
 
 
@@ -109,13 +109,3 @@ def _refuse_inexact(value: object) -> None:
         raise ValueError("has a whole number beyond 2^53, which loses digits on the way: send it as text")
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _refuse_inexact(item)
-
-
-def _read_moment(text: str) -> Timestamp:
-    moment = Timestamp()
-    with usage_of("--expires-at"):
-        try:
-            moment.FromJsonString(text)
-        except ValueError:
-            raise ValueError(f"{text!r} is not a moment such as 2026-11-20T18:00:00Z") from None
-    return moment

@@ -1,4 +1,4 @@
-"""``authsvc logging``: how much the server that answers logs, now and for a while."""
+"""``authsvc logging``: how much the service logs, now and for a while."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def set_levels(
     span: Annotated[str, typer.Option("--for", metavar="TIME", help="15m, 2h; at most 24h. Left out: 1h.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Change levels of the server that answers, for a while; a restart forgets them."""
+    """Change levels of all workers, for a while."""
     with usage_of("SCOPE=LEVEL"):
         wanted = [_read_level(level) for level in levels]
     with usage_of("--for"):

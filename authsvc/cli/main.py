@@ -10,9 +10,12 @@ import typer
 from authsvc import __version__
 from authsvc.cli.accounts import accounts
 from authsvc.cli.apps import apps
+from authsvc.cli.audit import audit
 from authsvc.cli.logging import logging
 from authsvc.cli.migrate import migrate
+from authsvc.cli.revocations import revocations
 from authsvc.cli.serve import serve
+from authsvc.cli.sessions import sessions
 from authsvc.cli.token import token
 
 EXIT_CODES = "Exit codes: 0 done, 1 refused or failed (also a token that is not active), 2 wrong usage, 130 Ctrl-C."
@@ -31,7 +34,10 @@ app.command()(serve)
 app.command()(migrate)
 app.add_typer(accounts, name="accounts")
 app.add_typer(apps, name="apps")
+app.add_typer(audit, name="audit")
 app.add_typer(logging, name="logging")
+app.add_typer(revocations, name="revocations")
+app.add_typer(sessions, name="sessions")
 app.add_typer(token, name="token")
 
 

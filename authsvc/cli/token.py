@@ -12,6 +12,7 @@ from authsvc.cli.issuing import Subject, read_lifetime, read_new_user, read_scop
 from authsvc.cli.options import AppKey, AsJson
 from authsvc.cli.output import json_of, print_facts, print_json, print_secret
 from authsvc.cli.refusals import FAILED
+from authsvc.cli.revoking import revoke as revoke_target
 from authsvc.cli.token_words import info_facts, pair_facts
 from authsvc.cli.words import enum_word, yes_or_no
 from authsvc.clock import system_clock
@@ -20,16 +21,18 @@ from authsvc.v1.auth_pb2 import (
     IssueTokenResponse,
     RefreshTokenRequest,
     RefreshTokenResponse,
+    RevokeTokensRequest,
     RoleCheck,
     ValidateTokenRequest,
     ValidateTokenResponse,
 )
 from authsvc.verify.development import make_development_token
 
-token = typer.Typer(help="Tokens: issue, validate, refresh, inspect, development.", no_args_is_help=True)
+token = typer.Typer(help="Tokens: issue, validate, refresh, revoke, inspect, development.", no_args_is_help=True)
 
 # More than any token; enough to say of a larger text that it is none.
 _MAX_INPUT = 1024 * 1024
+REFRESH_PREFIX = "art1_"
 
 TokenArgument = Annotated[
     str,
@@ -172,6 +175,36 @@ def validate(
     else:
         _show_verdict(answer)
     raise typer.Exit(0 if answer.active else FAILED)
+
+
+@token.command()
+def revoke(
+    text: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TOKEN]",
+            help="An access token, or a refresh token, whose whole session ends; - reads standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    token_id: Annotated[
+        str | None, typer.Option("--id", metavar="JTI", help="An access token by its id, instead.")
+    ] = None,
+    app: AppKey = "",
+    as_json: AsJson = False,
+) -> None:
+    """End a token before its time: by its text, or by its id."""
+    if (text is None) is (token_id is None):
+        raise typer.BadParameter("give either a token, or --id JTI")
+    if token_id is not None:
+        request, what = RevokeTokensRequest(token_id=token_id), f"token {token_id}"
+    else:
+        given = _read(text or "")
+        if given.startswith(REFRESH_PREFIX):
+            request, what = RevokeTokensRequest(refresh_token=given), "the session of the refresh token"
+        else:
+            request, what = RevokeTokensRequest(token=given), "the token"
+    revoke_target(request, what, app=app, as_json=as_json)
 
 
 @token.command()

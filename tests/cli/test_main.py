@@ -40,7 +40,8 @@ def test_the_exit_codes_are_documented(offline: Run) -> None:
 COMMANDS = [
     "serve", "accounts bootstrap", "accounts recover", "accounts create", "accounts get", "accounts list",
     "accounts update", "accounts disable", "accounts enable", "accounts rotate", "accounts revoke-credential",
-    "apps create", "apps get",
+    "audit list", "revocations add", "revocations list", "revocations clear", "sessions list", "sessions revoke",
+    "token revoke", "apps create", "apps get",
     "apps list", "apps update", "apps suspend", "apps resume", "token issue", "token validate", "token refresh",
     "token inspect",
 ]  # fmt: skip
