@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -18,8 +21,11 @@ from authsvc.client import (
 )
 from authsvc.v1 import admin_pb2, auth_pb2, guest_pb2
 from tests.client.conftest import CREDENTIAL
+from tests.client.halves import Do
 from tests.client.scripted import ScriptedServer
 from tests.conftest import HandClock, RunningServer
+
+Call = Callable[[Any], Any]
 
 SARA = auth_pb2.IssueTokenRequest(api_key="dev", user=auth_pb2.User(id="sara"), refreshable=True)
 
@@ -138,6 +144,44 @@ def test_accounts_live_through_every_change(client: AuthClient, server: RunningS
     assert admin.update_service_account(change).service_account.name == "store"
     found = admin.get_service_account(admin_pb2.GetServiceAccountRequest(id=account_id)).service_account
     assert (found.name, [each.id for each in found.credentials]) == ("store", [rotated.credential_id])
+
+
+def test_what_was_issued_is_revoked_and_taken_back(do: Do) -> None:
+    """A user's tokens end, are listed as revoked and, where it was a mistake, good again; the session stays ended."""
+    issued = do(lambda client: client.issue_token(SARA))
+    do(lambda client: client.revoke_tokens(auth_pb2.RevokeTokensRequest(api_key="dev", user_id="sara")))
+    check = auth_pb2.ValidateTokenRequest(api_key="dev", token=issued.token)
+    assert do(lambda client: client.validate_token(check)).status == auth_pb2.TOKEN_STATUS_REVOKED
+    asked = admin_pb2.ListRevocationsRequest(api_key="dev", page_size=1)
+    assert [found.user_id for found in do(lambda client: client.admin.revocations(asked))] == ["sara"]
+    with pytest.raises(RefreshRefused, match="SESSION_REVOKED"):
+        do(lambda client: client.refresh_token(auth_pb2.RefreshTokenRequest(refresh_token=issued.refresh_token)))
+    mistake = admin_pb2.ClearRevocationRequest(api_key="dev", user_id="sara")
+    do(lambda client: client.admin.clear_revocation(mistake))
+    assert do(lambda client: client.validate_token(check)).active
+
+
+def test_sessions_and_the_audit_are_read_whole(do: Do) -> None:
+    """All pages of what is signed in, and of what was done, for both kinds of client."""
+
+    def sign_in(name: str) -> Call:
+        wish = auth_pb2.IssueTokenRequest(api_key="dev", user=auth_pb2.User(id=name), refreshable=True)
+        return lambda client: client.issue_token(wish)
+
+    def revoke(name: str) -> Call:
+        return lambda client: client.revoke_tokens(auth_pb2.RevokeTokensRequest(api_key="dev", user_id=name))
+
+    for number in range(5):
+        do(sign_in(f"user-{number}"))
+        do(revoke(f"gone-{number}"))
+    asked = auth_pb2.ListSessionsRequest(api_key="dev", page_size=2)
+    sessions = do(lambda client: client.sessions(asked))
+    assert sorted(session.user.id for session in sessions) == [f"user-{number}" for number in range(5)]
+    page = do(lambda client: client.list_sessions(asked))
+    assert (len(page.sessions), bool(page.next_page_token)) == (2, True)
+    done = admin_pb2.ListAuditEventsRequest(api_key="dev", action="user.revoked", page_size=2)
+    events = do(lambda client: client.admin.audit_events(done))
+    assert [event.subject for event in events] == [f"gone-{number}" for number in reversed(range(5))]
 
 
 def test_refusals_arrive_as_what_they_mean(client: AuthClient, server: RunningServer) -> None:
