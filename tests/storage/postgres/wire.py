@@ -42,10 +42,14 @@ class _Pair:
 
 
 class Wire:
-    """Listens on a port and passes everything on to a server's socket. ``broken`` counts what was cut."""
+    """Listens on a port and passes everything on to a server's socket. ``broken`` counts what was cut.
 
-    def __init__(self, server: Path, *, table: str = "sessions") -> None:
+    Without ``notifications`` it loses what the server tells unasked, as a pooler does.
+    """
+
+    def __init__(self, server: Path, *, table: str = "sessions", notifications: bool = True) -> None:
         self._server = str(server)
+        self._notifications = notifications
         self._table = table.encode()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._ends: list[socket.socket] = [self._listening]
@@ -103,7 +107,8 @@ class Wire:
                     if pair.cut is Cut.STALL:
                         return
                     break
-                pair.client.sendall(_whole(kind, body))
+                if kind != b"A" or self._notifications:
+                    pair.client.sendall(_whole(kind, body))
         _hang_up(pair.client, pair.server)
 
     def _note(self, pair: _Pair, kind: bytes, body: bytes) -> None:
