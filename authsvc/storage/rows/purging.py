@@ -14,7 +14,7 @@ from authsvc.clock import from_microseconds
 from authsvc.storage.base import Purged
 from authsvc.storage.rows.retention import LEEWAY
 
-MOST_ROWS: Final = 200
+MOST_ROWS: Final = 100
 """Rows that one transaction looks at: a few milliseconds for whoever waits behind it."""
 
 TABLES: Final = ("sessions", "revoked_tokens", "watermarks", "log_levels", "feed")
