@@ -43,7 +43,7 @@ from tests.alarms import HandAlarms
 from tests.canaries.kinds import Kinds, private_parts_of_pem
 from tests.canaries.objects import DATA, Gatherer
 from tests.canaries.pushing import APP_KINDS, Pusher, everything_told
-from tests.logs.test_sentry_sdk import KeepingTransport
+from tests.logs.sentry_transport import KeepingTransport
 from tests.rpc.surface import auth_of, surface_of
 from tests.tls_files import write_pair
 
