@@ -11,15 +11,28 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from authsvc.app.composition import build_server
-from authsvc.errors import Reason, Unavailable
+from authsvc.errors import Exhausted, Reason, Unavailable
 from authsvc.rpc.call import Call
 from authsvc.rpc.interceptors.admission import GlobalAdmission
 from authsvc.rpc.limits import Limits
+from authsvc.rpc.methods import methods_of_service
+from authsvc.v1 import auth_pb2
 from authsvc.v1 import auth_pb2 as pb
 from tests.conftest import RunningServer, StartServer
 from tests.refusals import read_refusal
 from tests.rpc.http2 import Connection, connected
-from tests.rpc.surface import REFLECTION, VALIDATE, Metadata, answered, bearer, completed, eventually
+from tests.rpc.surface import (
+    AUTH,
+    HEALTH_CHECK,
+    REFLECTION,
+    VALIDATE,
+    Metadata,
+    answered,
+    auth_of,
+    bearer,
+    completed,
+    eventually,
+)
 
 OK = 0
 BODY = pb.ValidateTokenRequest(api_key="dev", token="x").SerializeToString()
@@ -75,6 +88,31 @@ def test_all_together_have_so_many_calls_in_flight(start_server: StartServer, mo
             connection.call(VALIDATE, server.metadata)
         for metadata in (server.metadata, another(server), (), bearer("ask1_wrong")):
             assert connection.answer(connection.call(VALIDATE, metadata)).reason == "OVERLOADED"
+
+
+REVOKE = f"{AUTH}RevokeTokens"
+REVOKING = pb.RevokeTokensRequest(api_key="dev", user_id="sara").SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("full", "refused"),
+    [
+        ({"in_flight": 2}, "OVERLOADED"),
+        ({"in_flight_principal": 2}, "RATE_LIMITED"),
+    ],
+)
+def test_what_an_overload_hides_can_be_ended(start_server: StartServer, full: dict[str, int], refused: str) -> None:
+    """Where nothing else gets in, revocations do: so many beyond the others, whoever's calls fill the server."""
+    server = start_server(limits=Limits(**full, in_flight_revoking=2, body_seconds=PATIENT))  # type: ignore[arg-type]
+    with connected(server.target) as connection:
+        for _ in range(2):
+            connection.call(VALIDATE, server.metadata)
+        assert connection.answer(connection.call(VALIDATE, server.metadata)).reason == refused
+        for _ in range(2):
+            assert answered(connection, REVOKE, server.metadata, REVOKING).status == OK
+            connection.call(REVOKE, server.metadata)
+        assert connection.answer(connection.call(REVOKE, server.metadata)).reason == refused
+        assert answered(connection, HEALTH_CHECK).status == OK, "and health beyond both"
 
 
 @pytest.mark.parametrize(
@@ -186,3 +224,19 @@ def test_a_server_that_drains_takes_no_new_calls() -> None:
         admission.arrive(call)
     assert refused.value.reason is Reason.DRAINING
     assert refused.value.retry_after is not None
+
+
+def test_a_server_that_drains_still_ends_what_is_to_be_ended() -> None:
+    """There may be no other worker to go to; as much as may be in flight, and then it is OVERLOADED."""
+    (revoke,) = (
+        method
+        for method in methods_of_service(auth_pb2.DESCRIPTOR.services_by_name["AuthService"], auth_of(print))
+        if method.revoking
+    )
+    admission = GlobalAdmission(Limits(in_flight=1, in_flight_revoking=1))
+    admission.drain()
+    calls = [Call(REVOKE, revoke, ()) for _ in range(3)]
+    for call in calls[:2]:
+        admission.arrive(call)
+    with pytest.raises(Exhausted):
+        admission.arrive(calls[2])
