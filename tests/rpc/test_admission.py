@@ -103,7 +103,7 @@ REVOKING = pb.RevokeTokensRequest(api_key="dev", user_id="sara").SerializeToStri
 )
 def test_what_an_overload_hides_can_be_ended(start_server: StartServer, full: dict[str, int], refused: str) -> None:
     """Where nothing else gets in, revocations do: so many beyond the others, whoever's calls fill the server."""
-    server = start_server(limits=Limits(**full, in_flight_revoking=2, body_seconds=PATIENT))  # type: ignore[arg-type]
+    server = start_server(limits=Limits(**full, in_flight_revoking=2, body_seconds=PATIENT))
     with connected(server.target) as connection:
         for _ in range(2):
             connection.call(VALIDATE, server.metadata)
