@@ -64,6 +64,12 @@ class ServerProcess:
         """Whether the process that was started is still there."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The process's number, while it is there."""
+        assert self._process is not None, "it was not started"
+        return self._process.pid
+
     def kill(self) -> None:
         """End it by SIGKILL: it has no time to finish anything."""
         self._end(signal.SIGKILL)
