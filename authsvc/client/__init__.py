@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from authsvc.client.admin import AdminCalls, AsyncAdminCalls
+    from authsvc.client.attaching.details import NoToken, Placement
+    from authsvc.client.attaching.interceptor import UserTokenInterceptor
+    from authsvc.client.attaching.interceptor_aio import user_token_interceptors
     from authsvc.client.auth import AsyncAuthClient, AuthClient
     from authsvc.client.errors import (
         AlreadyExists,
@@ -35,18 +38,43 @@ if TYPE_CHECKING:
     from authsvc.client.retries import Retries
     from authsvc.client.status import item_error
     from authsvc.client.tls import TlsFiles, TlsUnusable
+    from authsvc.client.tokens.faults import (
+        NoUser,
+        ProviderFailed,
+        SignInRequired,
+        TokenError,
+        TokenExpired,
+        TokenInvalid,
+        TokenRefused,
+        TokenTimeout,
+        UserChanged,
+        WrongUser,
+    )
+    from authsvc.client.tokens.manager import TokenManager
+    from authsvc.client.tokens.manager_aio import AsyncTokenManager
+    from authsvc.client.tokens.pace import Pace
+    from authsvc.client.tokens.providers import TokenProvider
+    from authsvc.client.tokens.sessions import SavedSession
+    from authsvc.client.user.client import UserClient
+    from authsvc.client.user.client_aio import AsyncUserClient
+    from authsvc.client.user.connecting import AlreadyConnected
+    from authsvc.client.user.people import EndUser
 
 # Three lists of the same names: for type checkers, for readers, and where each is at run time. A test holds them equal.
 __all__ = [
     "AdminCalls",
+    "AlreadyConnected",
     "AlreadyExists",
     "AsyncAdminCalls",
     "AsyncAuthClient",
     "AsyncGuestCalls",
+    "AsyncTokenManager",
+    "AsyncUserClient",
     "AuthClient",
     "AuthClientError",
     "Conflict",
     "DeadlineExceeded",
+    "EndUser",
     "Exhausted",
     "Failure",
     "GuestCalls",
@@ -54,17 +82,36 @@ __all__ = [
     "InvalidRequest",
     "LogOptions",
     "MethodUnknown",
+    "NoToken",
+    "NoUser",
     "NotFound",
+    "Pace",
     "PermissionDenied",
+    "Placement",
     "PreconditionFailed",
+    "ProviderFailed",
     "RefreshRefused",
     "Retries",
+    "SavedSession",
+    "SignInRequired",
     "TlsFiles",
     "TlsUnusable",
+    "TokenError",
+    "TokenExpired",
+    "TokenInvalid",
+    "TokenManager",
+    "TokenProvider",
+    "TokenRefused",
+    "TokenTimeout",
     "Unauthenticated",
     "Unavailable",
+    "UserChanged",
+    "UserClient",
+    "UserTokenInterceptor",
     "Violation",
+    "WrongUser",
     "item_error",
+    "user_token_interceptors",
 ]
 
 _MODULES = {
@@ -80,6 +127,22 @@ _MODULES = {
     "retries": ("Retries",),
     "status": ("item_error",),
     "tls": ("TlsFiles", "TlsUnusable"),
+    "attaching.details": ("NoToken", "Placement"),
+    "attaching.interceptor": ("UserTokenInterceptor",),
+    "attaching.interceptor_aio": ("user_token_interceptors",),
+    "tokens.faults": (
+        "NoUser", "ProviderFailed", "SignInRequired", "TokenError", "TokenExpired", "TokenInvalid",
+        "TokenRefused", "TokenTimeout", "UserChanged", "WrongUser",
+    ),
+    "tokens.manager": ("TokenManager",),
+    "tokens.manager_aio": ("AsyncTokenManager",),
+    "tokens.pace": ("Pace",),
+    "tokens.providers": ("TokenProvider",),
+    "tokens.sessions": ("SavedSession",),
+    "user.client": ("UserClient",),
+    "user.client_aio": ("AsyncUserClient",),
+    "user.connecting": ("AlreadyConnected",),
+    "user.people": ("EndUser",),
 }  # fmt: skip
 _HOMES = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 

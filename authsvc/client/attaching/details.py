@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import grpc
 
 from authsvc.client.tokens.faults import TokenError
 from authsvc.client.tokens.manager import PATIENCE
 from authsvc.clock import Deadline, deadline_after, seconds_left
+from authsvc.model import TokenStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,30 @@ class Placement:
 
 
 PLACEMENT = Placement()
+
+
+class Tokens(Protocol):
+    """Has the user's token: a ``TokenManager``, or the ``UserClient`` of a connected user."""
+
+    def token(self, *, timeout: timedelta) -> str:
+        """A token to use now."""
+        ...
+
+    def renewed(self, refused: str, status: TokenStatus, *, timeout: timedelta) -> str:
+        """A token to use instead of one that was refused."""
+        ...
+
+
+class AwaitedTokens(Protocol):
+    """The same for callers that await."""
+
+    async def token(self, *, timeout: timedelta) -> str:
+        """A token to use now."""
+        ...
+
+    async def renewed(self, refused: str, status: TokenStatus, *, timeout: timedelta) -> str:
+        """A token to use instead of one that was refused."""
+        ...
 
 
 AsMetadata: TypeAlias = Callable[[Sequence[tuple[str, Any]]], Any]

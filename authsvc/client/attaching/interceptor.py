@@ -8,13 +8,12 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from authsvc.client.attaching.details import PLACEMENT, CallDetails, Course, NoToken, Placement
+from authsvc.client.attaching.details import PLACEMENT, CallDetails, Course, NoToken, Placement, Tokens
 from authsvc.client.attaching.pending import PendingCall
 from authsvc.client.attaching.refusals import refusal_of
 from authsvc.client.attaching.replay import Kept, Replay
 from authsvc.client.attaching.stream import RenewedStream
 from authsvc.client.errors import AuthClientError
-from authsvc.client.tokens.manager import TokenManager
 
 Start: TypeAlias = Callable[[CallDetails], Any]
 """Makes an attempt."""
@@ -35,7 +34,7 @@ class UserTokenInterceptor(
     The channel decides who can read the token: use TLS unless the peer is on this host.
     """
 
-    def __init__(self, tokens: TokenManager, *, placement: Placement = PLACEMENT) -> None:
+    def __init__(self, tokens: Tokens, *, placement: Placement = PLACEMENT) -> None:
         self._tokens = tokens
         self._placement = placement
 

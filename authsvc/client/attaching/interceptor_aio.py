@@ -10,18 +10,17 @@ import grpc
 import grpc.aio
 
 from authsvc.client.attaching.calls_aio import RenewedStreamStream, RenewedStreamUnary, RenewedUnaryStream, ended_call
-from authsvc.client.attaching.details import PLACEMENT, CallDetails, Course, Placement, code_of
+from authsvc.client.attaching.details import PLACEMENT, AwaitedTokens, CallDetails, Course, Placement, code_of
 from authsvc.client.attaching.refusals import refusal_of
 from authsvc.client.attaching.replay import AwaitedReplay, Kept
 from authsvc.client.errors import AuthClientError
-from authsvc.client.tokens.manager_aio import AsyncTokenManager
 
 Start: TypeAlias = Callable[[CallDetails], Awaitable[Any]]
 """Makes an attempt."""
 
 
 def user_token_interceptors(
-    tokens: AsyncTokenManager, *, placement: Placement = PLACEMENT
+    tokens: AwaitedTokens, *, placement: Placement = PLACEMENT
 ) -> list[grpc.aio.ClientInterceptor]:
     """What ``grpc.aio.insecure_channel(target, interceptors=…)`` takes, one for each kind of method.
 
@@ -38,7 +37,7 @@ def user_token_interceptors(
 class _Attaching:
     """What the four have in common."""
 
-    def __init__(self, tokens: AsyncTokenManager, placement: Placement) -> None:
+    def __init__(self, tokens: AwaitedTokens, placement: Placement) -> None:
         self._tokens = tokens
         self._placement = placement
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeVar
 
 from authsvc.client.errors import (
     AuthClientError,
@@ -13,6 +13,8 @@ from authsvc.client.errors import (
     Internal,
     Unavailable,
 )
+
+ErrorType = TypeVar("ErrorType", bound=BaseException)
 
 
 class TokenError(AuthClientError):
@@ -95,8 +97,10 @@ def is_transient(error: BaseException) -> bool:
     return type(error) is AuthClientError or not isinstance(error, AuthClientError)
 
 
-def again(error: Exception) -> Exception:
+def again(error: ErrorType) -> ErrorType:
     """The error for one more who is told it: raised itself, it would collect the frames of all of them."""
+    if not isinstance(error, AuthClientError):  # not every class of a program can be copied
+        return error
     told = copy(error)
     told.__cause__ = error.__cause__
     return told

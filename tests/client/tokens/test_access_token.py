@@ -7,9 +7,10 @@ import json
 
 import pytest
 
-from authsvc.client.tokens.access_token import read_access_token
+from authsvc.client.tokens.access_token import MAX_LENGTH, read_access_token
 from authsvc.client.tokens.faults import TokenInvalid
 from authsvc.signing import base64url
+from authsvc.signing.jws import MAX_PARSED_BYTES
 from authsvc.v1 import auth_pb2
 from authsvc.verify.development import make_development_token
 from tests.client.tokens.made import made_token
@@ -70,3 +71,8 @@ def test_a_token_does_not_print() -> None:
     """Neither its repr nor that of an error shows its text."""
     text = made_token()
     assert text not in repr(read_access_token(text))
+
+
+def test_what_is_too_long_for_a_verifier_is_too_long_here() -> None:
+    """The two limits are the same, though one does not load the other."""
+    assert MAX_LENGTH == MAX_PARSED_BYTES

@@ -1,0 +1,280 @@
+"""``AsyncUserClient``: speaks for one end user, for any number of tasks of one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from inspect import isawaitable
+from typing import Any, ClassVar, Self
+
+import grpc.aio
+
+from authsvc.client.attaching.interceptor_aio import user_token_interceptors
+from authsvc.client.auth import AsyncAuthClient
+from authsvc.client.channel import Tls
+from authsvc.client.logs import LogOptions, make_client_logs
+from authsvc.client.tokens import faults
+from authsvc.client.tokens.beside import loop_alarm
+from authsvc.client.tokens.keeper import OnTokenUpdated
+from authsvc.client.tokens.manager import PACE, PATIENCE
+from authsvc.client.tokens.manager_aio import AsyncTokenManager
+from authsvc.client.tokens.pace import Pace
+from authsvc.client.tokens.providers import TokenProvider, as_provider
+from authsvc.client.tokens.source import TokenFunction
+from authsvc.client.user.client import TARGET
+from authsvc.client.user.connecting import RETRIES, Attempts, OnConnectUserError
+from authsvc.client.user.connection import NOT_ENOUGH, Connection, disconnected, nobody
+from authsvc.client.user.instances import Instances
+from authsvc.client.user.people import EndUser, as_user
+from authsvc.client.user.proving import Proof, run_later
+from authsvc.clock import Clock, Monotonic, Randomness, system_clock, system_monotonic, system_randomness
+from authsvc.logs import Alarm, Logger, LoggerSystem, SecretText
+from authsvc.model import TokenStatus
+from authsvc.v1.auth_pb2 import ValidateTokenRequest, ValidateTokenResponse
+
+
+class AsyncUserClient:
+    """As ``UserClient``, for callers that await. One that connects at once is made where a loop runs.
+
+    ``client`` may be an ``AsyncAuthClient`` to share. ``token_provider``, ``on_token_updated`` and
+    ``on_connect_user_error`` may be functions of either kind.
+    """
+
+    _instances: ClassVar[Instances[AsyncUserClient]] = Instances()
+
+    def __init__(
+        self,
+        target: str,
+        api_key: str,
+        user: EndUser | str | None = None,
+        *,
+        token: str | None = None,
+        token_provider: TokenFunction | TokenProvider | None = None,
+        credential: str | SecretText | None = None,
+        client: AsyncAuthClient | None = None,
+        as_front_end: bool = False,
+        auto_connect: bool = True,
+        max_connect_user_retries: int = RETRIES,
+        on_connect_user_error: OnConnectUserError | None = None,
+        on_token_updated: OnTokenUpdated | None = None,
+        pace: Pace = PACE,
+        tls: Tls | None = None,
+        allow_plaintext: bool = False,
+        log_options: LogOptions | LoggerSystem | None = None,
+        alarm: Alarm = loop_alarm,
+        clock: Clock = system_clock,
+        monotonic: Monotonic = system_monotonic,
+        randomness: Randomness = system_randomness,
+    ) -> None:
+        Attempts(max_connect_user_retries, pace, randomness)  # a number that means nothing is said now
+        self.logs = client.logs if client is not None and log_options is None else make_client_logs(log_options)
+        self._log = self.logs.get_logger("client.user")
+        self._target, self._api_key = target, api_key
+        self._own = None
+        if client is None:
+            client = self._own = AsyncAuthClient(
+                target, credential, tls=tls, allow_plaintext=allow_plaintext, log_options=self.logs
+            )
+            as_front_end = credential is None
+        self._client = client
+        self._proof = Proof(api_key, not as_front_end, clock, self._log)
+        self._retries, self._on_error, self._pace = max_connect_user_retries, on_connect_user_error, pace
+        self._randomness = randomness
+        self.tokens = AsyncTokenManager(
+            client=client,
+            api_key=api_key,
+            as_front_end=as_front_end,
+            on_token_updated=on_token_updated,
+            pace=pace,
+            log_options=self.logs,
+            alarm=alarm,
+            clock=clock,
+            monotonic=monotonic,
+            randomness=randomness,
+        )
+        self._connection: Connection | None = None
+        self._last_error: BaseException | None = None
+        self._beside: asyncio.Task[EndUser] | None = None
+        self._wish = user, token, token_provider
+        if user is not None and auto_connect:
+            self._connect_soon(as_user(user))
+
+    @classmethod
+    def get_or_create(
+        cls, api_key: str, user: EndUser | str, *, target: str = TARGET, **options: Any
+    ) -> AsyncUserClient:
+        """As ``UserClient.get_or_create``."""
+        wanted, auto_connect = as_user(user), options.pop("auto_connect", True)
+        client, differing = cls._instances.get_or_make(
+            target, api_key, wanted, options, lambda: cls(target, api_key, wanted, auto_connect=False, **options)
+        )
+        if differing is None:  # made just now, and only now known to those who fail and forget it
+            if auto_connect:
+                client._connect_soon(wanted)
+        elif differing:
+            client._log.warn("a client of this user is there, with other options", setting=", ".join(differing))
+        return client
+
+    @property
+    def user(self) -> EndUser | None:
+        """Who is connected, with the id that stands in the tokens; None until then."""
+        return None if self._connection is None else self._connection.user
+
+    async def connect_user(
+        self,
+        user: EndUser | str | None = None,
+        token: str | None = None,
+        token_provider: TokenFunction | TokenProvider | None = None,
+    ) -> EndUser:
+        """As ``UserClient.connect_user``. Whoever is cancelled while it connects the user ends that for all."""
+        if user is None:
+            user, token, token_provider = self._wish
+        if user is None:
+            raise ValueError("say which user to connect")
+        connection, is_new = self._claim(as_user(user))
+        return await (self._connect(connection, token, token_provider) if is_new else _outcome(connection))
+
+    async def disconnect_user(self) -> None:
+        """Forget the user and its tokens; loads are cancelled, and who waits is told."""
+        connection, self._connection = self._connection, None
+        self._last_error = None
+        self.tokens.forget()
+        self._instances.remove(self)
+        if connection is not None and not connection.outcome.done():
+            connection.outcome.set_exception(disconnected())
+
+    async def token(self, *, timeout: timedelta = PATIENCE) -> str:
+        """A token of the user, once it is connected."""
+        connection = self._connection
+        if connection is None:
+            raise nobody(self._last_error)
+        if connection.user is None:
+            try:
+                async with asyncio.timeout(timeout.total_seconds()):
+                    await _outcome(connection)
+            except TimeoutError:
+                raise faults.TokenTimeout.saying("the user is still being connected") from None
+        return await self.tokens.token(timeout=timeout)
+
+    async def renewed(
+        self, refused: str, status: TokenStatus = TokenStatus.EXPIRED, *, timeout: timedelta = PATIENCE
+    ) -> str:
+        """As ``TokenManager.renewed``."""
+        return await self.tokens.renewed(refused, status, timeout=timeout)
+
+    def interceptors(self) -> list[grpc.aio.ClientInterceptor]:
+        """What a channel takes so that the user's token goes with every call."""
+        return user_token_interceptors(self)
+
+    async def close(self) -> None:
+        """Disconnect, and give the connection to the service up."""
+        await self.disconnect_user()
+        if self._beside is not None:
+            await asyncio.wait([self._beside])
+        await self.tokens.close()
+        if self._own is not None:
+            await self._own.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"AsyncUserClient({self._target!r}, {self._api_key!r})"
+
+    def _connect_soon(self, user: EndUser) -> None:
+        connection, _ = self._claim(user)
+        _, token, token_provider = self._wish
+        self._beside = asyncio.get_running_loop().create_task(self._connect(connection, token, token_provider))
+        self._beside.add_done_callback(_heard)
+
+    def _claim(self, user: EndUser) -> tuple[Connection, bool]:
+        """The connection of that user, and whether it is the caller's to make."""
+        if self._connection is not None:
+            self._connection.check(user)
+            return self._connection, False
+        outcome = asyncio.get_running_loop().create_future()
+        outcome.add_done_callback(_heard)
+        self._connection, self._last_error = Connection(user, outcome), None
+        return self._connection, True
+
+    async def _connect(
+        self, connection: Connection, token: str | None, token_provider: TokenFunction | TokenProvider | None
+    ) -> EndUser:
+        hands = _Hands(self.tokens, self._client, connection, self._on_error, self._log)
+        try:
+            provider = as_provider(token, token_provider) or connection.asked.provider()
+            if provider is None:
+                raise ValueError(NOT_ENOUGH)
+            self._check_wanted(connection)
+            self.tokens.follow(connection.asked.final_id, provider)
+            await run_later(self._proof.course(Attempts(self._retries, self._pace, self._randomness)), hands)
+            self._check_wanted(connection)
+        except BaseException as error:
+            self._failed(connection, error)
+            raise
+        user = connection.become(self.tokens.user_id)
+        self._instances.add_name(self, self._target, self._api_key, user)
+        self._log.debug("a user is connected", user_id=user.id)
+        connection.outcome.set_result(user)
+        return user
+
+    def _check_wanted(self, connection: Connection) -> None:
+        if self._connection is not connection:
+            raise disconnected()
+
+    def _failed(self, connection: Connection, error: BaseException) -> None:
+        told = error if isinstance(error, Exception) else disconnected()
+        if self._connection is connection:
+            self._connection, self._last_error = None, told
+            self.tokens.forget()
+            self._instances.remove(self)
+        if not connection.outcome.done():
+            connection.outcome.set_exception(told)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hands:
+    """Of a client whose callers await."""
+
+    tokens: AsyncTokenManager
+    client: AsyncAuthClient
+    connection: Connection
+    on_error: OnConnectUserError | None
+    log: Logger
+
+    async def validate(self, request: ValidateTokenRequest) -> ValidateTokenResponse:
+        return await self.client.validate_token(request)
+
+    async def pause(self, seconds: float) -> None:
+        await asyncio.wait([self.connection.outcome], timeout=seconds)
+        if self.connection.outcome.done():
+            raise disconnected()
+
+    async def tell(self, attempts: Attempts) -> None:
+        if self.on_error is None:
+            return
+        try:
+            told = self.on_error(attempts.errors[-1], tuple(attempts.errors))
+            if isawaitable(told):
+                await told
+        except Exception as fault:  # noqa: BLE001 - the caller is to hear why connecting failed
+            self.log.error("on_connect_user_error failed", exception=fault)
+
+
+async def _outcome(connection: Connection) -> EndUser:
+    try:
+        user: EndUser = await asyncio.shield(connection.outcome)
+    except Exception as error:  # noqa: BLE001 - told to each who waits
+        raise faults.again(error) from error.__cause__
+    return user
+
+
+def _heard(ended: asyncio.Future[Any]) -> None:
+    """Calls that need the user are told why it is not connected: what nobody awaited is no mistake."""
+    with suppress(asyncio.CancelledError):
+        ended.exception()

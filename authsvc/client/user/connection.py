@@ -1,0 +1,46 @@
+"""What both user clients hold of the user who is connected, or being connected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from authsvc.client.tokens import faults
+from authsvc.client.user.connecting import AlreadyConnected
+from authsvc.client.user.people import EndUser
+
+
+@dataclass(eq=False)
+class Connection:
+    """``asked`` is the user as the program named it, ``user`` the one it has become; ``outcome`` is a future of it."""
+
+    asked: EndUser
+    outcome: Any
+    user: EndUser | None = None
+
+    def is_for(self, user: EndUser) -> bool:
+        """Whether that user is this one."""
+        return self.asked.is_same(user) or (self.user is not None and self.user.is_same(user))
+
+    def check(self, user: EndUser) -> None:
+        """Raise ``AlreadyConnected`` for another user."""
+        if not self.is_for(user):
+            raise AlreadyConnected.saying("another user is connected: call disconnect_user first")
+
+    def become(self, user_id: str | None) -> EndUser:
+        """The user, under the id that stands in its tokens."""
+        self.user = replace(self.asked, id=user_id or self.asked.id)
+        return self.user
+
+
+def disconnected() -> faults.UserChanged:
+    """What those are told who wait for a user that is disconnected."""
+    return faults.UserChanged.saying("the user was disconnected while it was being connected")
+
+
+def nobody(last: BaseException | None) -> BaseException:
+    """What a call is told while nobody is connected: why connecting failed, where it did."""
+    return faults.again(last) if last is not None else faults.NoUser.saying("nobody is connected: call connect_user")
+
+
+NOT_ENOUGH = "a user with an account needs a token, a token provider or both"

@@ -1,0 +1,336 @@
+"""``UserClient``: connecting, failing to, disconnecting, and one client a user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from threading import Event, Thread
+from typing import Any
+
+import grpc
+import pytest
+
+from authsvc.client import AuthClient, Failure, PermissionDenied, Unavailable
+from authsvc.client.tokens import faults
+from authsvc.client.tokens.pace import Pace
+from authsvc.client.tokens.providers import TokenProvider
+from authsvc.client.user.client import UserClient
+from authsvc.client.user.connecting import AlreadyConnected
+from authsvc.client.user.people import EndUser
+from authsvc.logs import Level
+from authsvc.model import Kind
+from authsvc.v1 import auth_pb2
+from tests.client.attaching.calling import call
+from tests.client.attaching.peer import running_peer
+from tests.client.tokens.made import Machine, Provider, living, made_token
+from tests.conftest import HandClock, RunningServer
+
+NO_PAUSES = Pace(first_pause=timedelta(0))
+DOWN = Unavailable(Failure("UNAVAILABLE", "DRAINING", "the worker leaves"))
+Make = Callable[..., UserClient]
+
+
+@pytest.fixture
+def machine(clock: HandClock) -> Machine:
+    """Clocks, alarms and threads that are moved by hand, with the clock that the server has too."""
+    return Machine(clock)
+
+
+@pytest.fixture
+def make(machine: Machine) -> Iterator[Make]:
+    """Clients of a front end; each is closed."""
+    made: list[UserClient] = []
+
+    def new(*user: object, target: str = "127.0.0.1:1", **options: Any) -> UserClient:
+        parts = {**machine.parts, "spawn": machine.spawn, "pace": NO_PAUSES, **options}
+        made.append(UserClient(target, "dev", *user, **parts))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield new
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def backend(make: Make, server: RunningServer) -> Make:
+    """Clients of a program that is a backend too."""
+    return lambda *user, **options: make(*user, target=server.target, credential=server.credential, **options)
+
+
+def token_of(client: AuthClient, user: str = "sara", **wishes: Any) -> str:
+    """A token that the service issued."""
+    request = auth_pb2.IssueTokenRequest(api_key="dev", user=auth_pb2.User(id=user), **wishes)
+    return client.issue_token(request).token
+
+
+def test_a_user_connects_with_a_token(make: Make, machine: Machine) -> None:
+    """Whose id and expiry are looked at here; the user has it for its calls."""
+    client, text = make(), living(machine.clock)
+    assert client.connect_user("sara", text) == EndUser.regular("sara") == client.user
+    assert client.token() == text
+
+
+def test_the_service_is_asked_where_it_can_be(backend: Make, client: AuthClient) -> None:
+    """With a credential a token is only good when the service says so, whatever scope and audience it has."""
+    scope = auth_pb2.TokenScope(call_cids=["default:1"])
+    channels = auth_pb2.TokenScope(channel_cids=["messaging:1"])
+    for wishes in ({}, {"scope": scope}, {"scope": channels}, {"audience": ["shop"]}):
+        user = backend()
+        assert user.connect_user("sara", token_of(client, **wishes)).id == "sara"
+        user.disconnect_user()
+    with pytest.raises(faults.TokenRefused, match="MALFORMED"):
+        backend().connect_user("sara", made_token("sara"))
+
+
+def test_a_token_that_the_service_ended_is_renewed(backend: Make, client: AuthClient, machine: Machine) -> None:
+    """A first token that the service takes for expired gives way to the provider's, once."""
+    slow = machine.clock()
+    old = token_of(client)
+    machine.clock.move(hours=2)
+    new = token_of(client)
+    provider = Provider([new])
+    connected = backend(clock=lambda: slow)
+    connected.connect_user("sara", old, provider)
+    assert (connected.token(), provider.count) == (new, 1)
+    machine.clock.move(hours=2)
+    with pytest.raises(faults.TokenRefused, match="also to the next token"):
+        backend(clock=lambda: slow).connect_user("sara", old, lambda _: new)
+
+
+def test_what_is_seen_locally(make: Make, machine: Machine) -> None:
+    """Another user's token, one that is over, one that is none, and none at all: no service is asked."""
+    expired = living(machine.clock)
+    machine.clock.move(hours=2)
+    with pytest.raises(faults.WrongUser):
+        make().connect_user("sara", living(machine.clock, "tom"))
+    with pytest.raises(faults.TokenExpired):
+        make().connect_user("sara", expired)
+    with pytest.raises(faults.TokenInvalid):
+        make().connect_user("sara", "canary")
+    with pytest.raises(faults.WrongUser):
+        make().connect_user("sara", token_provider=lambda _: living(machine.clock, "tom"))
+    with pytest.raises(ValueError, match="a token, a token provider or both"):
+        make().connect_user("sara")
+    with pytest.raises(ValueError, match="say which user"):
+        make().connect_user()
+    with pytest.raises(ValueError, match="not the id of a user"):
+        make().connect_user("!anon", expired)
+
+
+def test_what_may_pass_is_tried_again(make: Make, machine: Machine) -> None:
+    """Five times after the first attempt unless told otherwise; the callback is told once, then the error is raised."""
+    told: list[tuple[Exception, tuple[Exception, ...]]] = []
+    provider = Provider([DOWN] * 6)
+    client = make(on_connect_user_error=lambda *errors: told.append(errors))
+    with pytest.raises(faults.ProviderFailed) as raised:
+        client.connect_user("sara", token_provider=provider)
+    ((last, errors),) = told
+    assert (provider.count, len(errors), errors[-1], last) == (6, 6, raised.value, raised.value)
+    assert {type(error.__cause__) for error in errors} == {Unavailable}
+    provider.answers = [DOWN, DOWN, living(machine.clock)]
+    assert client.connect_user("sara", token_provider=provider).id == "sara"
+    assert len(told) == 1
+
+
+def test_what_will_not_pass_is_told_at_once(make: Make) -> None:
+    """A refusal is not tried again; nor is anything with no retries at all."""
+    told: list[int] = []
+    refusal = PermissionDenied(Failure("PERMISSION_DENIED", "APP_SUSPENDED", ""))
+    provider = Provider([refusal, DOWN])
+    client = make(on_connect_user_error=lambda _, errors: told.append(len(errors)), max_connect_user_retries=0)
+    with pytest.raises(PermissionDenied):
+        client.connect_user("sara", token_provider=provider)
+    with pytest.raises(faults.ProviderFailed):
+        client.connect_user("sara", token_provider=provider)
+    assert (provider.count, told) == (2, [1, 1])
+    with pytest.raises(ValueError, match="max_connect_user_retries"):
+        make(max_connect_user_retries=-1)
+
+
+def test_pauses_are_those_of_the_pace(make: Make, machine: Machine) -> None:
+    """Full jitter, doubling; a disconnect ends the pause and the connecting."""
+    provider, begun = Provider([DOWN] * 6), Event()
+    client = make(pace=Pace(first_pause=timedelta(hours=1), longest_pause=timedelta(hours=2)))
+    got: list[Exception] = []
+
+    def provide(user: str) -> str:
+        begun.set()
+        return provider(user)
+
+    def connect() -> None:
+        try:
+            client.connect_user("sara", token_provider=provide)
+        except faults.UserChanged as error:
+            got.append(error)
+
+    thread = Thread(target=connect, daemon=True)
+    thread.start()
+    assert begun.wait(10)
+    client.disconnect_user()
+    thread.join(10)
+    assert (len(got), provider.count, client.user) == (1, 1, None)
+
+
+def test_a_callback_that_fails_hides_nothing(make: Make) -> None:
+    """The caller hears why connecting failed, the log that the callback did."""
+    lines: list[tuple[Level, str]] = []
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("canary")
+
+    options = {"default": {"sink": lambda level, message, _: lines.append((level, message))}}
+    with pytest.raises(faults.SignInRequired):
+        make(on_connect_user_error=fail, log_options=options).connect_user(
+            "sara", token_provider=Provider([faults.SignInRequired.saying("")])
+        )
+    assert lines == [(Level.ERROR, "on_connect_user_error failed")]
+
+
+def test_a_second_connect_has_the_firsts_outcome(make: Make, machine: Machine) -> None:
+    """Whether it succeeds or fails, and whether it comes before or after; another user is an error."""
+    client, may_go, provider = make(), Event(), Provider([living(machine.clock)])
+    outcomes: list[object] = []
+
+    def provide(user: str) -> str:
+        may_go.wait(10)
+        return provider(user)
+
+    def connect() -> None:
+        outcomes.append(client.connect_user("sara", token_provider=provide))
+
+    threads = [Thread(target=connect, daemon=True) for _ in range(5)]
+    threads[0].start()
+    while client._connection is None:
+        Event().wait(0.001)
+    for thread in threads[1:]:
+        thread.start()
+    with pytest.raises(AlreadyConnected):
+        client.connect_user("tom", made_token("tom"))
+    may_go.set()
+    for thread in threads:
+        thread.join(10)
+    assert (outcomes, provider.count) == ([EndUser.regular("sara")] * 5, 1)
+    assert client.connect_user("sara", made_token("sara")) == EndUser.regular("sara")
+    with pytest.raises(AlreadyConnected):
+        client.connect_user("tom", made_token("tom"))
+
+
+def test_disconnecting_forgets(make: Make, machine: Machine) -> None:
+    """No token, no alarm, no user; the next one may be another."""
+    client = make("sara", token_provider=lambda user: living(machine.clock, user))
+    assert client.token()
+    client.disconnect_user()
+    assert (client.user, client.tokens.peek(), machine.alarms.waiting) == (None, None, [])
+    with pytest.raises(faults.NoUser):
+        client.token()
+    assert client.connect_user("tom", living(machine.clock, "tom")).id == "tom"
+
+
+def test_a_client_with_a_user_connects_by_itself(make: Make, machine: Machine) -> None:
+    """Beside its maker; calls wait for the outcome, and are told it when it is a failure. It can be put off."""
+    machine.holding = True
+    client = make("sara", token_provider=lambda user: living(machine.clock, user))
+    with pytest.raises(faults.TokenTimeout, match="still being connected"):
+        client.token(timeout=timedelta(milliseconds=1))
+    machine.let_go()
+    assert client.user == EndUser.regular("sara")
+    assert client.token() == client.tokens.peek()
+    told: list[Exception] = []
+    failing = make(
+        "sara",
+        token_provider=Provider([faults.SignInRequired.saying("")]),
+        on_connect_user_error=lambda last, _: told.append(last),
+    )
+    with pytest.raises(faults.SignInRequired):
+        failing.token()
+    assert len(told) == 1
+    later = make("sara", token=living(machine.clock), auto_connect=False)
+    assert later.user is None
+    assert later.connect_user() == EndUser.regular("sara")
+
+
+def test_guests_and_visitors_need_no_token(make: Make, server: RunningServer, machine: Machine) -> None:
+    """The service gives them theirs; the guest's id is the one that the service made."""
+    switches = {"guests_enabled": True, "public_guests": True, "anonymous_enabled": True}
+    server.new_app("open", **switches, public_anonymous_cids=("livestream:*",))
+    options = {**machine.parts, "spawn": machine.spawn}
+    with UserClient(server.target, "open", **options) as client:
+        guest = client.connect_user(EndUser.guest("jack", "Jack"))
+        assert guest.kind is Kind.GUEST
+        assert guest.id.endswith("-jack")
+        assert (guest.name, client.user) == ("Jack", guest)
+        assert client.connect_user(EndUser.guest("jack")) == guest
+        assert client.connect_user(guest) == guest
+        client.disconnect_user()
+        assert client.connect_user(EndUser.anonymous(["livestream:1"])).id == "!anon"
+
+
+def test_one_client_a_user(server: RunningServer, machine: Machine) -> None:
+    """By target, app and final id, until it is disconnected; guests are found by hint and by id."""
+    lines: list[tuple[str, object]] = []
+    switches = {"guests_enabled": True, "public_guests": True, "anonymous_enabled": True}
+    server.new_app("open", **switches, public_anonymous_cids=("livestream:*",))
+    options: dict[str, Any] = {**machine.parts, "spawn": machine.spawn, "target": server.target}
+    options["log_options"] = {"default": {"sink": lambda _, text, event: lines.append((text, event.get("setting")))}}
+    token = living(machine.clock)
+    first = UserClient.get_or_create("open", "sara", token=token, **options)
+    everyone = [first]
+    try:
+        assert UserClient.get_or_create("open", "sara", token=token, **options) is first
+        assert lines == []
+        assert UserClient.get_or_create("open", "sara", token=living(machine.clock), **options) is first
+        assert lines == [("a client of this user is there, with other options", "token")]
+        everyone.append(UserClient.get_or_create("open", "tom", token=living(machine.clock, "tom"), **options))
+        everyone.append(UserClient.get_or_create("dev", "sara", token=token, **options))
+        guest = UserClient.get_or_create("open", EndUser.guest("jack"), **options)
+        assert guest.user is not None
+        assert UserClient.get_or_create("open", EndUser.guest("jack"), **options) is guest
+        assert UserClient.get_or_create("open", EndUser.regular(guest.user.id), **options) is guest
+        watcher = UserClient.get_or_create("open", EndUser.anonymous(["livestream:1"]), **options)
+        assert UserClient.get_or_create("open", EndUser.anonymous(["livestream:1"]), **options) is watcher
+        everyone += [guest, watcher]
+        assert len({id(client) for client in everyone}) == 5
+        guest.disconnect_user()
+        everyone.append(UserClient.get_or_create("open", EndUser.guest("jack"), **options))
+        assert everyone[-1] is not guest
+    finally:
+        for client in everyone:
+            client.close()
+    again = UserClient.get_or_create("open", "sara", token=token, **options)
+    again.close()
+    assert again is not first
+    assert not UserClient._instances._clients
+
+
+def test_a_client_that_failed_is_not_found_again(server: RunningServer, machine: Machine) -> None:
+    """Whoever asks again gets one that may succeed."""
+    options: dict[str, Any] = {**machine.parts, "spawn": machine.spawn}
+    failed = UserClient.get_or_create(
+        "dev", "sara", token_provider=Provider([faults.SignInRequired.saying("")]), **options
+    )
+    with failed, UserClient.get_or_create("dev", "sara", token=living(machine.clock), **options) as good:
+        assert good is not failed
+        assert good.token()
+
+
+def test_many_users_share_a_client(client: AuthClient, machine: Machine) -> None:
+    """One connection to the service for all of them; it stays when they go."""
+    for user in ("sara", "tom"):
+        request = auth_pb2.IssueTokenRequest(api_key="dev", user=auth_pb2.User(id=user), refreshable=True)
+        provider = TokenProvider.session(client.issue_token(request).refresh_token)
+        parts = {**machine.parts, "spawn": machine.spawn, "client": client}
+        with UserClient("unused", "dev", user, token_provider=provider, **parts) as connected:
+            assert connected.user == EndUser.regular(user)
+            assert connected.logs is client.logs
+    assert client.issue_token(auth_pb2.IssueTokenRequest(api_key="dev", user=auth_pb2.User(id="sara"))).token
+
+
+def test_the_users_token_goes_with_calls(make: Make, machine: Machine) -> None:
+    """On a channel of the program's, renewed when its peer says so."""
+    old, new = living(machine.clock), living(machine.clock)
+    with running_peer() as peer, grpc.insecure_channel(peer.target) as channel:
+        peer.accepted = {new}
+        client = make("sara", token=old, token_provider=lambda _: new)
+        assert call(client.intercept(channel), "UnaryUnary", [b"one"]) == [b"one"]
+        assert peer.shown == [f"Bearer {old}", f"Bearer {new}"]
+        assert old not in repr(client)
