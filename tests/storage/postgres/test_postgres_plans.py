@@ -44,7 +44,7 @@ INSERT INTO audit (at, revision, action, principal, api_key, subject, outcome, r
 
 _PAGE = {"api_key": APP, "user_id": SARA, "after": b"", "limit": 50, "present": NOW}
 _TEXTS = {**_PAGE, "after": "a"}
-_DUE = {"keep": ROWS, "present": NOW, "most": 200}
+_DUE = {"keep": ROWS, "present": NOW, "most": 100}
 _NAMED = {"apps": (APP,), "subjects": ("user-1",)}
 _SESSION = SessionId(bytes(16))
 _UUID = "00000000-0000-0000-0000-000000000000"

@@ -119,7 +119,9 @@ class Wire:
         elif kind == b"B":
             statement = pair.statements.get(body.split(b"\0")[1], b"")
             pair.block = statement == b"BEGIN" or (pair.block and statement not in (b"COMMIT", b"ROLLBACK"))
-            pair.touched |= any(verb + self._table in statement for verb in (b"UPDATE ", b"INSERT INTO "))
+            pair.touched |= any(
+                verb + self._table in statement for verb in (b"UPDATE ", b"INSERT INTO ", b"DELETE FROM ")
+            )
             if statement == b"COMMIT" and pair.touched:
                 pair.cut, pair.answer, pair.touched = self._take(), b"CCOMMIT\0", False
         elif kind == b"S":
