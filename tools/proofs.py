@@ -56,11 +56,36 @@ def race(count: int, process: ServerProcess) -> Result:
         for number in within_limit(count, result):
             raced = presenting.race(wire, user=f"user-{number}")
             outcomes += raced.outcomes
-            played = revoking.race(wire, lambda first: _steal(wire, first), moments.randrange(4))
+            played = revoking.race(wire, lambda first: _steal(wire, first.refresh_token), moments.randrange(4))
             refreshed += len(played.attempts)
             faults = [*raced.faults, *revoking.faults_of(played, wire.status)]
             result.faults += [f"round {number}: {fault}" for fault in faults]
     result.numbers |= {"presented at once": presenting.CROWD, **outcomes, "refreshes against revocation": refreshed}
+    return result
+
+
+def race_revocations_on_sqlite(count: int) -> Result:
+    """``race_revocations`` with the embedded store."""
+    with _server() as process:
+        return race_revocations(count, process)
+
+
+def race_revocations(count: int, process: ServerProcess) -> Result:
+    """Each target of RevokeTokens against refreshing, or showing, what it ends: so many times each."""
+    result, uses, moments = Result(), Counter[str](), random.Random(count)  # noqa: S311 - repeats itself
+    with connected(process.target, process.credential) as wire:
+        for number in within_limit(count, result):
+            for target, by in revoking.SESSION_TARGETS.items():
+                played = revoking.race(wire, by(wire), moments.randrange(4))
+                uses[f"refreshes against {target}"] += len(played.attempts)
+                result.faults += [
+                    f"round {number}, {target}: {each}" for each in revoking.faults_of(played, wire.status)
+                ]
+            for target, by in revoking.TOKEN_TARGETS.items():
+                faults = revoking.race_with_a_token(wire, by(wire), moments.randrange(4))
+                uses[f"rounds against {target}"] += 1
+                result.faults += [f"round {number}, {target}: {fault}" for fault in faults]
+    result.numbers |= uses
     return result
 
 
@@ -114,6 +139,7 @@ def hold_headers(count: int) -> Result:
 
 PARTS: Mapping[str, Part] = {
     "race": Part(200, "rounds", race_on_sqlite),
+    "race-revoke": Part(2_000, "revocations of each kind", race_revocations_on_sqlite),
     "kill": Part(30, "points", kill),
     "headers-only": Part(30, "seconds", hold_headers),
 }

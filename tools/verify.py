@@ -4,6 +4,7 @@ python -m tools.verify                       all parts, one after the other
 python -m tools.verify race --count 500      one part, with another count than its own
 
 race                64 presentations of one refresh token at once, and refreshes against a revocation, in rounds
+race-revoke         each target of RevokeTokens against refreshing, or showing, what it ends
 kill                a server process killed under load, at so many points: nothing acknowledged is lost
 headers-only        16 connections hold 128 streams without bodies each, for so many seconds, beside a good caller
 race-postgres       race, with PostgreSQL as the store

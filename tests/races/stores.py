@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from authsvc.app.composition import build_server
-from authsvc.model import AuditEvent, Session, SessionId
+from authsvc.model import ApiKey, AuditEvent, Revision, Session, SessionId, TokenId, UserId
 from authsvc.storage.base import Store
 from tests.conftest import RunningServer
 
@@ -60,10 +60,18 @@ class ChecksThenUpdates(_Around):
 
 
 class AcknowledgesTooEarly(_Around):
-    """Says that a session is revoked, and revokes it when it finds the time: never."""
+    """Says that something is revoked, and revokes it when it finds the time: never."""
 
     def revoke_session(self, session_id: SessionId, reason: str, audit: AuditEvent, **options: Any) -> bool:
         return True
+
+    def raise_watermark(self, api_key: ApiKey, user_id: UserId | None, audit: AuditEvent, **options: Any) -> Revision:
+        return Revision(1)
+
+    def revoke_token(
+        self, api_key: ApiKey, token_id: TokenId, until: datetime | None, audit: AuditEvent, **options: Any
+    ) -> Revision:
+        return Revision(1)
 
 
 @contextmanager

@@ -3,49 +3,55 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
 import pytest
 
-from authsvc.model import AuditEvent, SessionId
+from authsvc.v1.auth_pb2 import IssueTokenResponse
 from tests.conftest import RunningServer
-from tests.races.revoking import Attempt, Round, faults_of, race
+from tests.races.revoking import (
+    SESSION_TARGETS,
+    TOKEN_TARGETS,
+    Attempt,
+    Revoke,
+    Round,
+    faults_of,
+    faults_of_a_token,
+    race,
+    race_with_a_token,
+)
 from tests.races.stores import AcknowledgesTooEarly, served_with
 from tests.races.wire import ROTATED, Refreshed, Wire, connected
-from tests.rows import Rows
 
 ROUNDS = 20
 
 
-def _thief(wire: Wire) -> Callable[[str], None]:
+def _thief(wire: Wire) -> Revoke:
     """Revokes by presenting a refresh token that was spent long ago."""
 
-    def revoke(first: str) -> None:
-        assert wire.refresh(first).outcome == "REFRESH_TOKEN_REUSED"
+    def revoke(issued: IssueTokenResponse) -> None:
+        assert wire.refresh(issued.refresh_token).outcome == "REFRESH_TOKEN_REUSED"
 
     return revoke
 
 
-def _operator(server: RunningServer) -> Callable[[str], None]:
-    """Revokes in the store, as every kind of revocation of a session does."""
-    live = "SELECT id FROM sessions WHERE revoked_at IS NULL"
-    event = AuditEvent(server.clock(), "session.revoked", "operator", "dev", "", "revoked")
-
-    def revoke(_: str) -> None:
-        ((session_id,),) = Rows(server.state_dir).read(live)
-        assert server.domain.store.revoke_session(SessionId(session_id), "LOGOUT", event)
-
-    return revoke
+REVOKERS = {"thief": _thief, **SESSION_TARGETS}
 
 
-@pytest.mark.parametrize("revoker", ["thief", "operator"])
-def test_nothing_succeeds_after_the_acknowledgement(server: RunningServer, wire: Wire, revoker: str) -> None:
+@pytest.mark.parametrize("revoker", REVOKERS)
+def test_nothing_succeeds_after_the_acknowledgement(wire: Wire, revoker: str) -> None:
     """A refresh begun after the acknowledgement is refused, and every access token of the session is dead."""
-    revoke = _thief(wire) if revoker == "thief" else _operator(server)
     moments = random.Random(revoker)
     for _ in range(ROUNDS):
-        played = race(wire, revoke, after=moments.randrange(4))
+        played = race(wire, REVOKERS[revoker](wire), after=moments.randrange(4))
         assert faults_of(played, wire.status) == []
+
+
+@pytest.mark.parametrize("target", TOKEN_TARGETS)
+def test_a_token_is_dead_after_the_acknowledgement(wire: Wire, target: str) -> None:
+    """A validation begun after the acknowledgement says so."""
+    moments = random.Random(target)
+    for _ in range(ROUNDS):
+        assert race_with_a_token(wire, TOKEN_TARGETS[target](wire), after=moments.randrange(4)) == []
 
 
 def test_an_early_acknowledgement_is_noticed(server: RunningServer) -> None:
@@ -54,6 +60,26 @@ def test_an_early_acknowledgement_is_noticed(server: RunningServer) -> None:
         faults = faults_of(race(wire, _thief(wire), after=0), wire.status)
     assert any("succeeded after the acknowledgement" in fault for fault in faults), faults
     assert any("access tokens of the session are good still" in fault for fault in faults), faults
+
+
+@pytest.mark.parametrize("target", ["session_id", "refresh_token"])
+def test_an_early_acknowledgement_of_a_session_is_noticed(server: RunningServer, target: str) -> None:
+    """Control: the same store under RevokeTokens."""
+    with served_with(server, AcknowledgesTooEarly) as where, connected(where, server.credential) as wire:
+        faults = faults_of(race(wire, SESSION_TARGETS[target](wire), after=0), wire.status)
+    assert any("succeeded after the acknowledgement" in fault for fault in faults), faults
+
+
+@pytest.mark.parametrize("target", ["user_id", "all_users", "token", "token_id"])
+def test_an_early_acknowledgement_of_the_others_is_noticed(server: RunningServer, target: str) -> None:
+    """Control: a store that says of users and of tokens too that they are revoked, and revokes nothing."""
+    with served_with(server, AcknowledgesTooEarly) as where, connected(where, server.credential) as wire:
+        if target in TOKEN_TARGETS:
+            faults = race_with_a_token(wire, TOKEN_TARGETS[target](wire), after=0)
+            assert faults == ["3 of 3 times the token was good after the acknowledgement"]
+        else:
+            faults = faults_of(race(wire, SESSION_TARGETS[target](wire), after=0), wire.status)
+            assert any("succeeded after the acknowledgement" in fault for fault in faults), faults
 
 
 DEAD, LATE = Attempt(2, Refreshed("SESSION_REVOKED")), Attempt(2, Refreshed(ROTATED, "child", "access"))
@@ -79,6 +105,29 @@ EARLY = Attempt(0, Refreshed(ROTATED, "child", "access"))
         ),
     ],
 )
-def test_each_fault_has_its_words(played: Round, status: str, faults: list[str]) -> None:
+def test_each_fault_of_a_session_has_its_words(played: Round, status: str, faults: list[str]) -> None:
     """The checker names what is wrong with a round, and nothing about a good one."""
     assert faults_of(played, lambda _: status) == faults
+
+
+def shown(*attempts: tuple[float, str], acknowledged: float | None = 1) -> Round:
+    """A round in which a token was shown at those moments and answered so."""
+    return Round([Attempt(begun, Refreshed(status)) for begun, status in attempts], acknowledged)
+
+
+@pytest.mark.parametrize(
+    ("played", "faults"),
+    [
+        (shown((0, "ACTIVE"), (0.5, "REVOKED"), (2, "REVOKED")), []),
+        (shown((0, "ACTIVE"), acknowledged=None), ["the revocation was not acknowledged"]),
+        (shown((0, "ACTIVE")), ["nothing was tried after the acknowledgement"]),
+        (
+            shown((2, "ACTIVE"), (3, "REVOKED")),
+            ["1 of 2 times the token was good after the acknowledgement"],
+        ),
+        (shown((0, "EXPIRED"), (2, "REVOKED")), ["the token is answered with ['EXPIRED']"]),
+    ],
+)
+def test_each_fault_of_a_token_has_its_words(played: Round, faults: list[str]) -> None:
+    """As for sessions."""
+    assert faults_of_a_token(played) == faults

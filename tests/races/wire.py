@@ -72,6 +72,11 @@ class Wire:
         ]
         return [_refreshed(call) for call in calls]
 
+    def revoke(self, **target: Any) -> int:
+        """End a target; returns the revision from which on it has ended."""
+        request = auth_pb2.RevokeTokensRequest(api_key=self._api_key, **target)
+        return next(self._stubs).RevokeTokens(request, metadata=self._metadata, timeout=TIMEOUT).revision
+
     def status(self, access: str) -> str:
         """What ValidateToken says of an access token."""
         request = auth_pb2.ValidateTokenRequest(api_key=self._api_key, token=access)
