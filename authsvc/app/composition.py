@@ -202,7 +202,9 @@ def build_server(
     surface = Surface(
         auth=auth,
         guest=GuestServicer(GuestTokens(domain.view, issue, refresh, audit, strangers.admit_to)),
-        admin=AdminServicer(domain.apps, domain.accounts, domain.logging, domain.revocations, domain.audit),
+        admin=AdminServicer(
+            domain.apps, domain.keys, domain.accounts, domain.logging, domain.revocations, domain.audit
+        ),
         authenticator=Authenticator(domain.view),
         freshness=domain.freshness,
         second_look=domain.second_look,

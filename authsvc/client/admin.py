@@ -32,6 +32,28 @@ class AppMethods:
     """End the suspension of an app."""
 
 
+class KeyMethods:
+    """The methods of AdminService that are about signing keys."""
+
+    list_keys = Unary[v1.ListKeysRequest, v1.ListKeysResponse](Stub, "ListKeys", repeats=True)
+    """Read one page of an app's keys; ``keys`` reads all."""
+
+    keys = Pages[v1.ListKeysRequest, v1.Key](list_keys, v1.ListKeysRequest, "keys")
+    """All keys of an app, oldest first."""
+
+    rotate_key = Unary[v1.RotateKeyRequest, v1.RotateKeyResponse](Stub, "RotateKey", repeats=False)
+    """Publish the next key of an app."""
+
+    activate_key = Unary[v1.ActivateKeyRequest, v1.ActivateKeyResponse](Stub, "ActivateKey", repeats=False)
+    """Let a pending key sign now."""
+
+    revoke_key = Unary[v1.RevokeKeyRequest, v1.RevokeKeyResponse](Stub, "RevokeKey", repeats=False)
+    """End a key at once and for ever."""
+
+    get_jwks = Unary[v1.GetJwksRequest, v1.GetJwksResponse](Stub, "GetJwks", repeats=True)
+    """Read the public keys of an app as a JWK set."""
+
+
 class AccountMethods:
     """The methods of AdminService that are about service accounts."""
 
@@ -118,7 +140,7 @@ class OperatorMethods:
     """What was changed, by whom and how it ended, newest first."""
 
 
-class AdminMethods(AppMethods, AccountMethods, OperatorMethods):
+class AdminMethods(AppMethods, KeyMethods, AccountMethods, OperatorMethods):
     """The methods of AdminService."""
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from authsvc.clock import Deadline
-from authsvc.errors import AuthError, Faults, KeyNotReady, NotFound, Reason
+from authsvc.errors import AuthError, Conflict, Faults, KeyNotReady, NotFound, Reason
 from authsvc.keys.changes import Done, KeyChanges, Plan, keys_of
 from authsvc.keys.making import KeyMaker
 from authsvc.keys.watched_clock import WatchedClock
@@ -87,17 +87,25 @@ class KeysAdmin:
         return self._described(trust, successor)
 
     def activate(
-        self, principal: Principal, api_key: str, key_id: str, *, at_once: bool, deadline: Deadline | None = None
+        self,
+        principal: Principal,
+        api_key: str,
+        key_id: str,
+        *,
+        at_once: bool,
+        etag_version: int | None,
+        deadline: Deadline | None = None,
     ) -> KeyDescription:
         """Let a pending key sign now; doing it twice is harmless.
 
-        Raises ``NotFound`` (KEY_NOT_FOUND), and ``KeyNotReady`` for a key that was retired or revoked, that is of
-        another algorithm than the app is set to, or whose lead time is not over: unless ``at_once``.
+        Raises ``NotFound`` (KEY_NOT_FOUND), ``Conflict`` for an old etag, and ``KeyNotReady`` for a key that was
+        retired or revoked, that is of another algorithm than the app is set to, or whose lead time is not over: unless
+        ``at_once``.
         """
         trust, wanted = self._named(principal, api_key, deadline), _checked(key_id)
 
         def plan(keys: Keys, present: Present, _: KeyRecord | None) -> Move | None:
-            key = _find(keys, wanted)
+            key = _read(keys, wanted, etag_version)
             if key.state is KeyState.ACTIVE:
                 return None
             if key is not pending(keys, trust.app):
@@ -111,17 +119,23 @@ class KeysAdmin:
         return self._described(trust, _find(done.keys, wanted))
 
     def revoke(
-        self, principal: Principal, api_key: str, key_id: str, *, deadline: Deadline | None = None
+        self,
+        principal: Principal,
+        api_key: str,
+        key_id: str,
+        *,
+        etag_version: int | None,
+        deadline: Deadline | None = None,
     ) -> KeyDescription:
         """End a key for good: no token that it signed is accepted from now on. Doing it twice is harmless.
 
         The successor of a key that signs takes its place at once: the pending key, or a new one. Raises ``NotFound``
-        (KEY_NOT_FOUND).
+        (KEY_NOT_FOUND), and ``Conflict`` for an old etag.
         """
         trust, wanted = self._named(principal, api_key, deadline), _checked(key_id)
 
         def plan(keys: Keys, present: Present, spare: KeyRecord | None) -> Move | None:
-            _find(keys, wanted)
+            _read(keys, wanted, etag_version)
             return self._cycle.revoked(keys, trust.app, wanted, present, spare=spare, reason=ASKED_FOR)
 
         done = self._make(trust, plan, principal, deadline)
@@ -176,6 +190,14 @@ def _checked(key_id: str) -> KeyId:
         faults.add("key_id", "must name the key")
     faults.refuse_any()
     return KeyId(key_id)
+
+
+def _read(keys: Keys, key_id: KeyId, etag_version: int | None) -> KeyRecord:
+    """The key, in the state that the caller has read; its revision is what its etag names."""
+    key = _find(keys, key_id)
+    if etag_version is not None and key.revision != etag_version:
+        raise Conflict
+    return key
 
 
 def _find(keys: Keys, key_id: KeyId) -> KeyRecord:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from authsvc.accounts.admin import AccountsAdmin
 from authsvc.apps.admin import AppsAdmin
+from authsvc.keys.admin import KeysAdmin
 from authsvc.model import App
 from authsvc.operations.audit import AuditAdmin
 from authsvc.operations.logging import LoggingAdmin
@@ -19,22 +20,25 @@ from authsvc.rpc.convert_admin import (
     version_of,
     wishes_of,
 )
+from authsvc.rpc.convert_keys import key_message, key_place
 from authsvc.rpc.paging import page_of, question_of, read_page
 from authsvc.v1 import admin_pb2 as pb
 
 
 class AdminServicer:
-    """Each method is served by one use case of apps, accounts or operations."""
+    """Each method is served by one use case of apps, keys, accounts or operations."""
 
     def __init__(
         self,
         apps: AppsAdmin,
+        keys: KeysAdmin,
         accounts: AccountsAdmin,
         logging: LoggingAdmin,
         revocations: RevocationsAdmin,
         audit: AuditAdmin,
     ) -> None:
         self._apps = apps
+        self._keys = keys
         self._accounts = accounts
         self._logging = logging
         self._revocations = revocations
@@ -92,6 +96,56 @@ class AdminServicer:
             call.caller, request.api_key, False, etag_version=version_of(request.etag), deadline=call.deadline
         )
         return pb.ResumeAppResponse(app=self._shown(app))
+
+    def ListKeys(self, request: pb.ListKeysRequest, call: Call) -> pb.ListKeysResponse:
+        """``admin.read``."""
+        call.about(request.api_key)
+        page = page_of(
+            self._keys.all(call.caller, request.api_key, deadline=call.deadline),
+            key_place,
+            question=question_of(request),
+            principal=call.caller,
+            size=request.page_size,
+            token=request.page_token,
+        )
+        return pb.ListKeysResponse(keys=map(key_message, page.items), next_page_token=page.next_token)
+
+    def RotateKey(self, request: pb.RotateKeyRequest, call: Call) -> pb.RotateKeyResponse:
+        """``admin.write``."""
+        call.about(request.api_key)
+        key = self._keys.rotate(call.caller, request.api_key, at_once=request.now, deadline=call.deadline)
+        return pb.RotateKeyResponse(key=key_message(key))
+
+    def ActivateKey(self, request: pb.ActivateKeyRequest, call: Call) -> pb.ActivateKeyResponse:
+        """``admin.write``."""
+        call.about(request.api_key)
+        key = self._keys.activate(
+            call.caller,
+            request.api_key,
+            request.key_id,
+            at_once=request.now,
+            etag_version=version_of(request.etag),
+            deadline=call.deadline,
+        )
+        return pb.ActivateKeyResponse(key=key_message(key))
+
+    def RevokeKey(self, request: pb.RevokeKeyRequest, call: Call) -> pb.RevokeKeyResponse:
+        """``admin.write``."""
+        call.about(request.api_key)
+        key = self._keys.revoke(
+            call.caller,
+            request.api_key,
+            request.key_id,
+            etag_version=version_of(request.etag),
+            deadline=call.deadline,
+        )
+        return pb.RevokeKeyResponse(key=key_message(key))
+
+    def GetJwks(self, request: pb.GetJwksRequest, call: Call) -> pb.GetJwksResponse:
+        """``admin.read``."""
+        call.about(request.api_key)
+        text = self._keys.key_set(call.caller, request.api_key, deadline=call.deadline)
+        return pb.GetJwksResponse(jwks=text.decode("ascii"))
 
     def CreateServiceAccount(
         self, request: pb.CreateServiceAccountRequest, call: Call

@@ -82,6 +82,38 @@ the id itself.
 """
 Global___Profile: _TypeAlias = Profile  # noqa: Y015
 
+class _KeyState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _KeyStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_KeyState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    KEY_STATE_UNSPECIFIED: _KeyState.ValueType  # 0
+    """Never sent."""
+    KEY_STATE_PENDING: _KeyState.ValueType  # 1
+    """Published; it verifies, and does not sign yet."""
+    KEY_STATE_ACTIVE: _KeyState.ValueType  # 2
+    """Signs; one key of each app does."""
+    KEY_STATE_RETIRED: _KeyState.ValueType  # 3
+    """Verifies what it signed, and signs no more."""
+    KEY_STATE_REVOKED: _KeyState.ValueType  # 4
+    """Neither signs nor verifies."""
+
+class KeyState(_KeyState, metaclass=_KeyStateEnumTypeWrapper):
+    """Where a key is in its life. It never goes back."""
+
+KEY_STATE_UNSPECIFIED: KeyState.ValueType  # 0
+"""Never sent."""
+KEY_STATE_PENDING: KeyState.ValueType  # 1
+"""Published; it verifies, and does not sign yet."""
+KEY_STATE_ACTIVE: KeyState.ValueType  # 2
+"""Signs; one key of each app does."""
+KEY_STATE_RETIRED: KeyState.ValueType  # 3
+"""Verifies what it signed, and signs no more."""
+KEY_STATE_REVOKED: KeyState.ValueType  # 4
+"""Neither signs nor verifies."""
+Global___KeyState: _TypeAlias = KeyState  # noqa: Y015
+
 class _RevocationKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -216,8 +248,8 @@ class AppSettings(_message.Message):
     issuer: _builtins.str
     """The name that tokens are issued in (claim `iss`). Empty: the server's own (AUTHSVC_ISSUER)."""
     algorithm: Global___Algorithm.ValueType
-    """The algorithm of the app's signing key. Unspecified: ES256. An update that changes it is
-    refused with INVALID_ARGUMENT by this version.
+    """The algorithm that the app signs by. Unspecified: ES256. An update that changes it publishes a
+    key of the new one; the present key signs until that may, and verifies on. See RotateKey.
     """
     profile: Global___Profile.ValueType
     """Which claims tokens carry. Unspecified: CLASSIC."""
@@ -311,8 +343,8 @@ class AppSettings(_message.Message):
 
     @_builtins.property
     def key_rotation_age(self) -> _duration_pb2.Duration:
-        """A signing key is replaced at this age. Unset: never. Set: Refused with INVALID_ARGUMENT by this
-        version.
+        """A signing key is replaced when it has signed for this long, its successor being published
+        ahead; at least 1 hour, at most 3650 days. Unset: never.
         """
 
     def __init__(
@@ -674,6 +706,363 @@ class ResumeAppResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResumeAppResponse: _TypeAlias = ResumeAppResponse  # noqa: Y015
+
+@_typing.final
+class Key(_message.Message):
+    """A signing key of an app, without its secret part."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    ALGORITHM_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    ACTIVATED_AT_FIELD_NUMBER: _builtins.int
+    RETIRED_AT_FIELD_NUMBER: _builtins.int
+    REVOKED_AT_FIELD_NUMBER: _builtins.int
+    SIGNS_FROM_FIELD_NUMBER: _builtins.int
+    VERIFIES_UNTIL_FIELD_NUMBER: _builtins.int
+    IMPORTED_FIELD_NUMBER: _builtins.int
+    WEAK_FIELD_NUMBER: _builtins.int
+    PUBLIC_JWK_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    key_id: _builtins.str
+    """The `kid` of tokens that it signed."""
+    algorithm: Global___Algorithm.ValueType
+    """The one algorithm it signs by."""
+    state: Global___KeyState.ValueType
+    """Where it is in its life."""
+    imported: _builtins.bool
+    """Whether its secret was imported, so that others hold it too."""
+    weak: _builtins.bool
+    """Whether that secret is shorter than HS256 asks for (32 bytes)."""
+    public_jwk: _builtins.str
+    """The public part as a JWK without `kid`. Empty: an HMAC key, which has none."""
+    etag: _builtins.str
+    """Names this state of the key; it changes with each change of it."""
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was made and published."""
+
+    @_builtins.property
+    def activated_at(self) -> _timestamp_pb2.Timestamp:
+        """When it began to sign. Unset: it never did."""
+
+    @_builtins.property
+    def retired_at(self) -> _timestamp_pb2.Timestamp:
+        """From when on no worker signs with it any more: a few seconds after its successor began. Unset:
+        it was never retired.
+        """
+
+    @_builtins.property
+    def revoked_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was revoked. Unset: it was not."""
+
+    @_builtins.property
+    def signs_from(self) -> _timestamp_pb2.Timestamp:
+        """When a pending key may sign. Unset: it is not pending."""
+
+    @_builtins.property
+    def verifies_until(self) -> _timestamp_pb2.Timestamp:
+        """Until when a retired key verifies: `retired_at`, the app's `longest_ttl_ever` and its
+        `clock_skew` later. Unset: it is not retired, or verifies until it is revoked (see
+        `ever_non_expiring`).
+        """
+
+    def __init__(
+        self,
+        *,
+        key_id: _builtins.str = ...,
+        algorithm: Global___Algorithm.ValueType = ...,
+        state: Global___KeyState.ValueType = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        activated_at: _timestamp_pb2.Timestamp | None = ...,
+        retired_at: _timestamp_pb2.Timestamp | None = ...,
+        revoked_at: _timestamp_pb2.Timestamp | None = ...,
+        signs_from: _timestamp_pb2.Timestamp | None = ...,
+        verifies_until: _timestamp_pb2.Timestamp | None = ...,
+        imported: _builtins.bool = ...,
+        weak: _builtins.bool = ...,
+        public_jwk: _builtins.str = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["activated_at", b"activated_at", "created_at", b"created_at", "retired_at", b"retired_at", "revoked_at", b"revoked_at", "signs_from", b"signs_from", "verifies_until", b"verifies_until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activated_at", b"activated_at", "algorithm", b"algorithm", "created_at", b"created_at", "etag", b"etag", "imported", b"imported", "key_id", b"key_id", "public_jwk", b"public_jwk", "retired_at", b"retired_at", "revoked_at", b"revoked_at", "signs_from", b"signs_from", "state", b"state", "verifies_until", b"verifies_until", "weak", b"weak"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Key: _TypeAlias = Key  # noqa: Y015
+
+@_typing.final
+class ListKeysRequest(_message.Message):
+    """Which page of keys to return."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    API_KEY_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    api_key: _builtins.str
+    """Names the app, required."""
+    page_size: _builtins.int
+    """The most keys to return; at most 1000. 0: 50."""
+    page_token: _builtins.str
+    """The `next_page_token` of the page before, from the same caller, for the same app. Empty: the
+    first page.
+    """
+    def __init__(
+        self,
+        *,
+        api_key: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListKeysRequest: _TypeAlias = ListKeysRequest  # noqa: Y015
+
+@_typing.final
+class ListKeysResponse(_message.Message):
+    """One page of keys."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEYS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Asks for the next page. Empty: this is the last."""
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___Key]:
+        """The keys of this page."""
+
+    def __init__(
+        self,
+        *,
+        keys: _abc.Iterable[Global___Key] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListKeysResponse: _TypeAlias = ListKeysResponse  # noqa: Y015
+
+@_typing.final
+class RotateKeyRequest(_message.Message):
+    """Which app shall sign with another key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    API_KEY_FIELD_NUMBER: _builtins.int
+    NOW_FIELD_NUMBER: _builtins.int
+    api_key: _builtins.str
+    """Names the app, required."""
+    now: _builtins.bool
+    """True: the next key signs at once, and verifiers elsewhere may meet it before they know it. The
+    audit says so.
+    """
+    def __init__(
+        self,
+        *,
+        api_key: _builtins.str = ...,
+        now: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "now", b"now"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateKeyRequest: _TypeAlias = RotateKeyRequest  # noqa: Y015
+
+@_typing.final
+class RotateKeyResponse(_message.Message):
+    """The next key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def key(self) -> Global___Key:
+        """The key as it is now: pending, or with `now` active."""
+
+    def __init__(
+        self,
+        *,
+        key: Global___Key | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateKeyResponse: _TypeAlias = RotateKeyResponse  # noqa: Y015
+
+@_typing.final
+class ActivateKeyRequest(_message.Message):
+    """Which key shall sign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    API_KEY_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    NOW_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    api_key: _builtins.str
+    """Names the app, required."""
+    key_id: _builtins.str
+    """Names the key, required."""
+    now: _builtins.bool
+    """True: also before its lead time is over. The audit says so."""
+    etag: _builtins.str
+    """The `etag` of the key that was read: another state is answered with CONFLICT. Empty: no check."""
+    def __init__(
+        self,
+        *,
+        api_key: _builtins.str = ...,
+        key_id: _builtins.str = ...,
+        now: _builtins.bool = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "etag", b"etag", "key_id", b"key_id", "now", b"now"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActivateKeyRequest: _TypeAlias = ActivateKeyRequest  # noqa: Y015
+
+@_typing.final
+class ActivateKeyResponse(_message.Message):
+    """The key that signs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def key(self) -> Global___Key:
+        """The key as it is now."""
+
+    def __init__(
+        self,
+        *,
+        key: Global___Key | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActivateKeyResponse: _TypeAlias = ActivateKeyResponse  # noqa: Y015
+
+@_typing.final
+class RevokeKeyRequest(_message.Message):
+    """Which key to end."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    API_KEY_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    api_key: _builtins.str
+    """Names the app, required."""
+    key_id: _builtins.str
+    """Names the key, required."""
+    etag: _builtins.str
+    """The `etag` of the key that was read: another state is answered with CONFLICT. Empty: no check."""
+    def __init__(
+        self,
+        *,
+        api_key: _builtins.str = ...,
+        key_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "etag", b"etag", "key_id", b"key_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeKeyRequest: _TypeAlias = RevokeKeyRequest  # noqa: Y015
+
+@_typing.final
+class RevokeKeyResponse(_message.Message):
+    """The key that was ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def key(self) -> Global___Key:
+        """The key as it is now."""
+
+    def __init__(
+        self,
+        *,
+        key: Global___Key | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeKeyResponse: _TypeAlias = RevokeKeyResponse  # noqa: Y015
+
+@_typing.final
+class GetJwksRequest(_message.Message):
+    """Whose keys to return."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    API_KEY_FIELD_NUMBER: _builtins.int
+    api_key: _builtins.str
+    """Names the app, required."""
+    def __init__(
+        self,
+        *,
+        api_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetJwksRequest: _TypeAlias = GetJwksRequest  # noqa: Y015
+
+@_typing.final
+class GetJwksResponse(_message.Message):
+    """The public keys of an app."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JWKS_FIELD_NUMBER: _builtins.int
+    jwks: _builtins.str
+    """A JWK set as JSON text, the same bytes for the same keys. Its list is empty for an app that
+    signs by HMAC.
+    """
+    def __init__(
+        self,
+        *,
+        jwks: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["jwks", b"jwks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetJwksResponse: _TypeAlias = GetJwksResponse  # noqa: Y015
 
 @_typing.final
 class ServiceAccount(_message.Message):

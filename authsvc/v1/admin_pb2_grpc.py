@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AdminServiceStub:
-    """For operators: apps, and the service accounts that may call this service.
+    """For operators: apps and their keys, and the service accounts that may call this service.
 
     Each call carries the caller's own service credential in the metadata
     `authorization: Bearer <credential>`, exactly once. A failure is a status with
@@ -68,6 +68,31 @@ class AdminServiceStub:
                 '/authsvc.v1.AdminService/ResumeApp',
                 request_serializer=authsvc_dot_v1_dot_admin__pb2.ResumeAppRequest.SerializeToString,
                 response_deserializer=authsvc_dot_v1_dot_admin__pb2.ResumeAppResponse.FromString,
+                _registered_method=True)
+        self.ListKeys = channel.unary_unary(
+                '/authsvc.v1.AdminService/ListKeys',
+                request_serializer=authsvc_dot_v1_dot_admin__pb2.ListKeysRequest.SerializeToString,
+                response_deserializer=authsvc_dot_v1_dot_admin__pb2.ListKeysResponse.FromString,
+                _registered_method=True)
+        self.RotateKey = channel.unary_unary(
+                '/authsvc.v1.AdminService/RotateKey',
+                request_serializer=authsvc_dot_v1_dot_admin__pb2.RotateKeyRequest.SerializeToString,
+                response_deserializer=authsvc_dot_v1_dot_admin__pb2.RotateKeyResponse.FromString,
+                _registered_method=True)
+        self.ActivateKey = channel.unary_unary(
+                '/authsvc.v1.AdminService/ActivateKey',
+                request_serializer=authsvc_dot_v1_dot_admin__pb2.ActivateKeyRequest.SerializeToString,
+                response_deserializer=authsvc_dot_v1_dot_admin__pb2.ActivateKeyResponse.FromString,
+                _registered_method=True)
+        self.RevokeKey = channel.unary_unary(
+                '/authsvc.v1.AdminService/RevokeKey',
+                request_serializer=authsvc_dot_v1_dot_admin__pb2.RevokeKeyRequest.SerializeToString,
+                response_deserializer=authsvc_dot_v1_dot_admin__pb2.RevokeKeyResponse.FromString,
+                _registered_method=True)
+        self.GetJwks = channel.unary_unary(
+                '/authsvc.v1.AdminService/GetJwks',
+                request_serializer=authsvc_dot_v1_dot_admin__pb2.GetJwksRequest.SerializeToString,
+                response_deserializer=authsvc_dot_v1_dot_admin__pb2.GetJwksResponse.FromString,
                 _registered_method=True)
         self.CreateServiceAccount = channel.unary_unary(
                 '/authsvc.v1.AdminService/CreateServiceAccount',
@@ -137,7 +162,7 @@ class AdminServiceStub:
 
 
 class AdminServiceServicer:
-    """For operators: apps, and the service accounts that may call this service.
+    """For operators: apps and their keys, and the service accounts that may call this service.
 
     Each call carries the caller's own service credential in the metadata
     `authorization: Bearer <credential>`, exactly once. A failure is a status with
@@ -261,6 +286,125 @@ class AdminServiceServicer:
         NOT_FOUND: APP_NOT_FOUND
         INVALID_ARGUMENT: INVALID_REQUEST
         ABORTED: CONFLICT
+        RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+        DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+        INTERNAL: INTERNAL
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListKeys(self, request, context):
+        """Returns the signing keys of an app, oldest first, one page at a time.
+
+        Permission: admin.read
+
+        A retired or revoked key is listed until a week after the last token it may have signed has
+        ended; then it is gone.
+
+        Errors:
+        UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+        PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+        NOT_FOUND: APP_NOT_FOUND
+        INVALID_ARGUMENT: INVALID_REQUEST
+        RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+        DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+        INTERNAL: INTERNAL
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateKey(self, request, context):
+        """Publishes the next signing key of an app, which signs after its lead time: 10 minutes, in which
+        verifiers elsewhere get to know it, or for HMAC the few seconds in which all workers do.
+
+        Permission: admin.write
+
+        Where a key is pending already, that one is the next and is returned: callers that ask together,
+        or again, are told of the same key. The key that signs now is retired when the next one begins,
+        and verifies until the last of its tokens has ended. An RSA key is made first; a call that cannot
+        wait for that changes nothing.
+
+        Errors:
+        UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+        PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+        NOT_FOUND: APP_NOT_FOUND
+        INVALID_ARGUMENT: INVALID_REQUEST
+        RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+        DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+        INTERNAL: INTERNAL
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ActivateKey(self, request, context):
+        """Lets a pending key sign now.
+
+        Permission: admin.write
+
+        It is not needed: a pending key signs by itself once its lead time is over. Activating the active
+        key changes nothing. A key that was retired or revoked, or is of another algorithm than the app
+        is set to, never signs: KEY_NOT_READY.
+
+        Errors:
+        UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+        PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+        NOT_FOUND: APP_NOT_FOUND, KEY_NOT_FOUND
+        INVALID_ARGUMENT: INVALID_REQUEST
+        FAILED_PRECONDITION: KEY_NOT_READY
+        ABORTED: CONFLICT
+        RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+        DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+        INTERNAL: INTERNAL
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeKey(self, request, context):
+        """Ends a key at once and for ever: every token that it signed is answered with KEY_REVOKED.
+
+        Permission: admin.write
+
+        Where it is the key that signs, another takes its place in the same moment: the pending key, or a
+        new one. Revoking the key of an imported secret also ends what others mint with that. Revoking a
+        revoked key changes nothing.
+
+        Errors:
+        UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+        PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+        NOT_FOUND: APP_NOT_FOUND, KEY_NOT_FOUND
+        INVALID_ARGUMENT: INVALID_REQUEST
+        ABORTED: CONFLICT
+        RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+        DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+        UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+        INTERNAL: INTERNAL
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetJwks(self, request, context):
+        """Returns the public keys of an app as a JWK set (RFC 7517), for verifiers that know JWT alone.
+
+        Permission: admin.read
+
+        Pending, active and retired keys are in it, while they verify; revoked keys and HMAC keys are not.
+        Verifiers that read it every 10 minutes or more often know each key before it signs. They do not
+        learn what is revoked: TrustService tells them that.
+
+        Errors:
+        UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+        PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+        NOT_FOUND: APP_NOT_FOUND
+        INVALID_ARGUMENT: INVALID_REQUEST
         RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
         DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
         UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
@@ -586,6 +730,31 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=authsvc_dot_v1_dot_admin__pb2.ResumeAppRequest.FromString,
                     response_serializer=authsvc_dot_v1_dot_admin__pb2.ResumeAppResponse.SerializeToString,
             ),
+            'ListKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListKeys,
+                    request_deserializer=authsvc_dot_v1_dot_admin__pb2.ListKeysRequest.FromString,
+                    response_serializer=authsvc_dot_v1_dot_admin__pb2.ListKeysResponse.SerializeToString,
+            ),
+            'RotateKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateKey,
+                    request_deserializer=authsvc_dot_v1_dot_admin__pb2.RotateKeyRequest.FromString,
+                    response_serializer=authsvc_dot_v1_dot_admin__pb2.RotateKeyResponse.SerializeToString,
+            ),
+            'ActivateKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.ActivateKey,
+                    request_deserializer=authsvc_dot_v1_dot_admin__pb2.ActivateKeyRequest.FromString,
+                    response_serializer=authsvc_dot_v1_dot_admin__pb2.ActivateKeyResponse.SerializeToString,
+            ),
+            'RevokeKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeKey,
+                    request_deserializer=authsvc_dot_v1_dot_admin__pb2.RevokeKeyRequest.FromString,
+                    response_serializer=authsvc_dot_v1_dot_admin__pb2.RevokeKeyResponse.SerializeToString,
+            ),
+            'GetJwks': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetJwks,
+                    request_deserializer=authsvc_dot_v1_dot_admin__pb2.GetJwksRequest.FromString,
+                    response_serializer=authsvc_dot_v1_dot_admin__pb2.GetJwksResponse.SerializeToString,
+            ),
             'CreateServiceAccount': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateServiceAccount,
                     request_deserializer=authsvc_dot_v1_dot_admin__pb2.CreateServiceAccountRequest.FromString,
@@ -660,7 +829,7 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService:
-    """For operators: apps, and the service accounts that may call this service.
+    """For operators: apps and their keys, and the service accounts that may call this service.
 
     Each call carries the caller's own service credential in the metadata
     `authorization: Bearer <credential>`, exactly once. A failure is a status with
@@ -819,6 +988,141 @@ class AdminService:
             '/authsvc.v1.AdminService/ResumeApp',
             authsvc_dot_v1_dot_admin__pb2.ResumeAppRequest.SerializeToString,
             authsvc_dot_v1_dot_admin__pb2.ResumeAppResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authsvc.v1.AdminService/ListKeys',
+            authsvc_dot_v1_dot_admin__pb2.ListKeysRequest.SerializeToString,
+            authsvc_dot_v1_dot_admin__pb2.ListKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authsvc.v1.AdminService/RotateKey',
+            authsvc_dot_v1_dot_admin__pb2.RotateKeyRequest.SerializeToString,
+            authsvc_dot_v1_dot_admin__pb2.RotateKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ActivateKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authsvc.v1.AdminService/ActivateKey',
+            authsvc_dot_v1_dot_admin__pb2.ActivateKeyRequest.SerializeToString,
+            authsvc_dot_v1_dot_admin__pb2.ActivateKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authsvc.v1.AdminService/RevokeKey',
+            authsvc_dot_v1_dot_admin__pb2.RevokeKeyRequest.SerializeToString,
+            authsvc_dot_v1_dot_admin__pb2.RevokeKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetJwks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authsvc.v1.AdminService/GetJwks',
+            authsvc_dot_v1_dot_admin__pb2.GetJwksRequest.SerializeToString,
+            authsvc_dot_v1_dot_admin__pb2.GetJwksResponse.FromString,
             options,
             channel_credentials,
             insecure,

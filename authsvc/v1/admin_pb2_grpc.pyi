@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AdminServiceStub:
-    """For operators: apps, and the service accounts that may call this service.
+    """For operators: apps and their keys, and the service accounts that may call this service.
 
     Each call carries the caller's own service credential in the metadata
     `authorization: Bearer <credential>`, exactly once. A failure is a status with
@@ -135,6 +135,105 @@ class AdminServiceStub:
       NOT_FOUND: APP_NOT_FOUND
       INVALID_ARGUMENT: INVALID_REQUEST
       ABORTED: CONFLICT
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    ListKeys: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListKeysRequest, _admin_pb2.ListKeysResponse]
+    """Returns the signing keys of an app, oldest first, one page at a time.
+
+    Permission: admin.read
+
+    A retired or revoked key is listed until a week after the last token it may have signed has
+    ended; then it is gone.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      NOT_FOUND: APP_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    RotateKey: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RotateKeyRequest, _admin_pb2.RotateKeyResponse]
+    """Publishes the next signing key of an app, which signs after its lead time: 10 minutes, in which
+    verifiers elsewhere get to know it, or for HMAC the few seconds in which all workers do.
+
+    Permission: admin.write
+
+    Where a key is pending already, that one is the next and is returned: callers that ask together,
+    or again, are told of the same key. The key that signs now is retired when the next one begins,
+    and verifies until the last of its tokens has ended. An RSA key is made first; a call that cannot
+    wait for that changes nothing.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      NOT_FOUND: APP_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    ActivateKey: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ActivateKeyRequest, _admin_pb2.ActivateKeyResponse]
+    """Lets a pending key sign now.
+
+    Permission: admin.write
+
+    It is not needed: a pending key signs by itself once its lead time is over. Activating the active
+    key changes nothing. A key that was retired or revoked, or is of another algorithm than the app
+    is set to, never signs: KEY_NOT_READY.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      NOT_FOUND: APP_NOT_FOUND, KEY_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
+      FAILED_PRECONDITION: KEY_NOT_READY
+      ABORTED: CONFLICT
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    RevokeKey: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RevokeKeyRequest, _admin_pb2.RevokeKeyResponse]
+    """Ends a key at once and for ever: every token that it signed is answered with KEY_REVOKED.
+
+    Permission: admin.write
+
+    Where it is the key that signs, another takes its place in the same moment: the pending key, or a
+    new one. Revoking the key of an imported secret also ends what others mint with that. Revoking a
+    revoked key changes nothing.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      NOT_FOUND: APP_NOT_FOUND, KEY_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
+      ABORTED: CONFLICT
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    GetJwks: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetJwksRequest, _admin_pb2.GetJwksResponse]
+    """Returns the public keys of an app as a JWK set (RFC 7517), for verifiers that know JWT alone.
+
+    Permission: admin.read
+
+    Pending, active and retired keys are in it, while they verify; revoked keys and HMAC keys are not.
+    Verifiers that read it every 10 minutes or more often know each key before it signs. They do not
+    learn what is revoked: TrustService tells them that.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      NOT_FOUND: APP_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
       UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
@@ -374,7 +473,7 @@ class AdminServiceStub:
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
-    """For operators: apps, and the service accounts that may call this service.
+    """For operators: apps and their keys, and the service accounts that may call this service.
 
     Each call carries the caller's own service credential in the metadata
     `authorization: Bearer <credential>`, exactly once. A failure is a status with
@@ -479,6 +578,105 @@ class AdminServiceAsyncStub(AdminServiceStub):
       NOT_FOUND: APP_NOT_FOUND
       INVALID_ARGUMENT: INVALID_REQUEST
       ABORTED: CONFLICT
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    ListKeys: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListKeysRequest, _admin_pb2.ListKeysResponse]  # type: ignore[assignment]
+    """Returns the signing keys of an app, oldest first, one page at a time.
+
+    Permission: admin.read
+
+    A retired or revoked key is listed until a week after the last token it may have signed has
+    ended; then it is gone.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      NOT_FOUND: APP_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    RotateKey: _aio.UnaryUnaryMultiCallable[_admin_pb2.RotateKeyRequest, _admin_pb2.RotateKeyResponse]  # type: ignore[assignment]
+    """Publishes the next signing key of an app, which signs after its lead time: 10 minutes, in which
+    verifiers elsewhere get to know it, or for HMAC the few seconds in which all workers do.
+
+    Permission: admin.write
+
+    Where a key is pending already, that one is the next and is returned: callers that ask together,
+    or again, are told of the same key. The key that signs now is retired when the next one begins,
+    and verifies until the last of its tokens has ended. An RSA key is made first; a call that cannot
+    wait for that changes nothing.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      NOT_FOUND: APP_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    ActivateKey: _aio.UnaryUnaryMultiCallable[_admin_pb2.ActivateKeyRequest, _admin_pb2.ActivateKeyResponse]  # type: ignore[assignment]
+    """Lets a pending key sign now.
+
+    Permission: admin.write
+
+    It is not needed: a pending key signs by itself once its lead time is over. Activating the active
+    key changes nothing. A key that was retired or revoked, or is of another algorithm than the app
+    is set to, never signs: KEY_NOT_READY.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      NOT_FOUND: APP_NOT_FOUND, KEY_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
+      FAILED_PRECONDITION: KEY_NOT_READY
+      ABORTED: CONFLICT
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    RevokeKey: _aio.UnaryUnaryMultiCallable[_admin_pb2.RevokeKeyRequest, _admin_pb2.RevokeKeyResponse]  # type: ignore[assignment]
+    """Ends a key at once and for ever: every token that it signed is answered with KEY_REVOKED.
+
+    Permission: admin.write
+
+    Where it is the key that signs, another takes its place in the same moment: the pending key, or a
+    new one. Revoking the key of an imported secret also ends what others mint with that. Revoking a
+    revoked key changes nothing.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      NOT_FOUND: APP_NOT_FOUND, KEY_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
+      ABORTED: CONFLICT
+      RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+      DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+      UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+      INTERNAL: INTERNAL
+    """
+    GetJwks: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetJwksRequest, _admin_pb2.GetJwksResponse]  # type: ignore[assignment]
+    """Returns the public keys of an app as a JWK set (RFC 7517), for verifiers that know JWT alone.
+
+    Permission: admin.read
+
+    Pending, active and retired keys are in it, while they verify; revoked keys and HMAC keys are not.
+    Verifiers that read it every 10 minutes or more often know each key before it signs. They do not
+    learn what is revoked: TrustService tells them that.
+
+    Errors:
+      UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+      PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+      NOT_FOUND: APP_NOT_FOUND
+      INVALID_ARGUMENT: INVALID_REQUEST
       RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
       DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
       UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
@@ -717,7 +915,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
-    """For operators: apps, and the service accounts that may call this service.
+    """For operators: apps and their keys, and the service accounts that may call this service.
 
     Each call carries the caller's own service credential in the metadata
     `authorization: Bearer <credential>`, exactly once. A failure is a status with
@@ -856,6 +1054,135 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
           NOT_FOUND: APP_NOT_FOUND
           INVALID_ARGUMENT: INVALID_REQUEST
           ABORTED: CONFLICT
+          RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+          DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+          INTERNAL: INTERNAL
+        """
+
+    @_abc_1.abstractmethod
+    def ListKeys(
+        self,
+        request: _admin_pb2.ListKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListKeysResponse, _abc.Awaitable[_admin_pb2.ListKeysResponse]]:
+        """Returns the signing keys of an app, oldest first, one page at a time.
+
+        Permission: admin.read
+
+        A retired or revoked key is listed until a week after the last token it may have signed has
+        ended; then it is gone.
+
+        Errors:
+          UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+          PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+          NOT_FOUND: APP_NOT_FOUND
+          INVALID_ARGUMENT: INVALID_REQUEST
+          RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+          DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+          INTERNAL: INTERNAL
+        """
+
+    @_abc_1.abstractmethod
+    def RotateKey(
+        self,
+        request: _admin_pb2.RotateKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.RotateKeyResponse, _abc.Awaitable[_admin_pb2.RotateKeyResponse]]:
+        """Publishes the next signing key of an app, which signs after its lead time: 10 minutes, in which
+        verifiers elsewhere get to know it, or for HMAC the few seconds in which all workers do.
+
+        Permission: admin.write
+
+        Where a key is pending already, that one is the next and is returned: callers that ask together,
+        or again, are told of the same key. The key that signs now is retired when the next one begins,
+        and verifies until the last of its tokens has ended. An RSA key is made first; a call that cannot
+        wait for that changes nothing.
+
+        Errors:
+          UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+          PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+          NOT_FOUND: APP_NOT_FOUND
+          INVALID_ARGUMENT: INVALID_REQUEST
+          RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+          DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+          INTERNAL: INTERNAL
+        """
+
+    @_abc_1.abstractmethod
+    def ActivateKey(
+        self,
+        request: _admin_pb2.ActivateKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ActivateKeyResponse, _abc.Awaitable[_admin_pb2.ActivateKeyResponse]]:
+        """Lets a pending key sign now.
+
+        Permission: admin.write
+
+        It is not needed: a pending key signs by itself once its lead time is over. Activating the active
+        key changes nothing. A key that was retired or revoked, or is of another algorithm than the app
+        is set to, never signs: KEY_NOT_READY.
+
+        Errors:
+          UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+          PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+          NOT_FOUND: APP_NOT_FOUND, KEY_NOT_FOUND
+          INVALID_ARGUMENT: INVALID_REQUEST
+          FAILED_PRECONDITION: KEY_NOT_READY
+          ABORTED: CONFLICT
+          RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+          DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+          INTERNAL: INTERNAL
+        """
+
+    @_abc_1.abstractmethod
+    def RevokeKey(
+        self,
+        request: _admin_pb2.RevokeKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.RevokeKeyResponse, _abc.Awaitable[_admin_pb2.RevokeKeyResponse]]:
+        """Ends a key at once and for ever: every token that it signed is answered with KEY_REVOKED.
+
+        Permission: admin.write
+
+        Where it is the key that signs, another takes its place in the same moment: the pending key, or a
+        new one. Revoking the key of an imported secret also ends what others mint with that. Revoking a
+        revoked key changes nothing.
+
+        Errors:
+          UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+          PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+          NOT_FOUND: APP_NOT_FOUND, KEY_NOT_FOUND
+          INVALID_ARGUMENT: INVALID_REQUEST
+          ABORTED: CONFLICT
+          RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
+          DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
+          UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING
+          INTERNAL: INTERNAL
+        """
+
+    @_abc_1.abstractmethod
+    def GetJwks(
+        self,
+        request: _admin_pb2.GetJwksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.GetJwksResponse, _abc.Awaitable[_admin_pb2.GetJwksResponse]]:
+        """Returns the public keys of an app as a JWK set (RFC 7517), for verifiers that know JWT alone.
+
+        Permission: admin.read
+
+        Pending, active and retired keys are in it, while they verify; revoked keys and HMAC keys are not.
+        Verifiers that read it every 10 minutes or more often know each key before it signs. They do not
+        learn what is revoked: TrustService tells them that.
+
+        Errors:
+          UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
+          PERMISSION_DENIED: PERMISSION_MISSING, APP_NOT_ALLOWED
+          NOT_FOUND: APP_NOT_FOUND
+          INVALID_ARGUMENT: INVALID_REQUEST
           RESOURCE_EXHAUSTED: RATE_LIMITED, OVERLOADED, REQUEST_TOO_LARGE
           DEADLINE_EXCEEDED: DEADLINE_TOO_SHORT, DEADLINE_EXCEEDED
           UNAVAILABLE: STORE_UNAVAILABLE, STALE, DRAINING

@@ -13,7 +13,7 @@ from tests.conftest import RunningServer
 
 SERVICE = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
 METHODS = tuple(method.name for method in SERVICE.methods)
-IN_MEMORY = ("GetApp", "ListApps", "GetServiceAccount", "ListServiceAccounts", "GetLogging")
+IN_MEMORY = ("GetApp", "ListApps", "ListKeys", "GetJwks", "GetServiceAccount", "ListServiceAccounts", "GetLogging")
 READING_THE_STORE = ("ListRevocations", "ListAuditEvents")
 READING = (*IN_MEMORY, *READING_THE_STORE)
 STORING = tuple(name for name in METHODS if name not in READING)
@@ -22,12 +22,16 @@ ALL = tuple(permission.value for permission in Permission)
 
 @dataclass
 class Scene:
-    """A server with the apps ``acme``, ``dev`` and ``other``, an account to act on, and callers of several rights."""
+    """A server with the apps ``acme``, ``dev`` and ``other``, an account to act on, and callers of several rights.
+
+    ``pending`` is the kid of a pending key of ``acme``.
+    """
 
     server: RunningServer
     channel: grpc.Channel
     edge: admin_pb2.ServiceAccount
     edge_credential: str
+    pending: str = ""
     callers: dict[str, str] = field(default_factory=dict)
 
     def ask(self, method: str, *, caller: str = "root", timeout: float = 10, **fields: Any) -> Any:
@@ -45,13 +49,18 @@ class Scene:
 
     def fine(self, method: str) -> dict[str, Any]:
         """The fields of a request that this scene answers well."""
-        account = {"id": self.edge.id}
+        account, key = {"id": self.edge.id}, {"api_key": "acme", "key_id": self.pending}
         requests: dict[str, dict[str, Any]] = {
             "CreateApp": {"api_key": "new"},
             "GetApp": {"api_key": "acme"},
             "UpdateApp": {"api_key": "acme", "update_mask": {"paths": ["clock_skew"]}},
             "SuspendApp": {"api_key": "acme"},
             "ResumeApp": {"api_key": "acme"},
+            "ListKeys": {"api_key": "acme"},
+            "RotateKey": {"api_key": "acme"},
+            "ActivateKey": {**key, "now": True},
+            "RevokeKey": key,
+            "GetJwks": {"api_key": "acme"},
             "CreateServiceAccount": {"name": "new", "permissions": ["admin.read"], "apps": ["acme"]},
             "UpdateServiceAccount": {**account, "name": "renamed", "update_mask": {"paths": ["name"]}},
             "RevokeCredential": {**account, "credential_id": self.edge.credentials[0].id},
@@ -72,7 +81,7 @@ def a_scene(server: RunningServer) -> Scene:
     """
     for api_key in ("acme", "other"):
         server.new_app(api_key)
-    scene = Scene(server, server.channel(), admin_pb2.ServiceAccount(), "", {"root": server.credential})
+    scene = Scene(server, server.channel(), admin_pb2.ServiceAccount(), "", callers={"root": server.credential})
     made = scene.ask("CreateServiceAccount", name="edge", permissions=["admin.read"], apps=["acme"])
     scene.edge, scene.edge_credential = made.service_account, made.credential
     for name in ("admin.read", "admin.write", "tokens.issue"):
@@ -83,5 +92,6 @@ def a_scene(server: RunningServer) -> Scene:
             )
     event = AuditEvent(server.clock(), "user.revoked", "test", "acme", "sara", "revoked")
     server.domain.store.raise_watermark(ApiKey("acme"), UserId("sara"), event)
+    scene.pending = scene.ask("RotateKey", api_key="acme").key.key_id
     scene.callers["tenant"] = server.new_credential("tenant", permissions=ALL, apps=("acme",))
     return scene

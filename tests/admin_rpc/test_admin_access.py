@@ -10,7 +10,10 @@ from tests.refusals import refusal_of
 from tests.rows import Rows
 
 methods = pytest.mark.parametrize("method", METHODS)
-OF_ONE_APP = ("GetApp", "UpdateApp", "SuspendApp", "ResumeApp", "ClearRevocation", "ListRevocations")
+OF_ONE_APP = (
+    *("GetApp", "UpdateApp", "SuspendApp", "ResumeApp", "ClearRevocation", "ListRevocations"),
+    *("ListKeys", "RotateKey", "ActivateKey", "RevokeKey", "GetJwks"),
+)
 OF_ALL_APPS = tuple(name for name in METHODS if name not in (*OF_ONE_APP, "ListApps", "ListAuditEvents"))
 
 

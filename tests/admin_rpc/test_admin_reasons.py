@@ -20,7 +20,11 @@ from tests.storage.crowd import Background, Held
 OF_ANY_CALL = {"RATE_LIMITED", "OVERLOADED", "DEADLINE_TOO_SHORT", "STALE", "DRAINING", "INTERNAL"}
 # Reasons that the methods below meet in tests of their own.
 OF_BODY_OR_STORE = {"REQUEST_TOO_LARGE", "STORE_UNAVAILABLE", "DEADLINE_EXCEEDED"}
-ABOUT_ONE_APP = ("GetApp", "UpdateApp", "SuspendApp", "ResumeApp", "ClearRevocation", "ListRevocations")
+ABOUT_ONE_KEY = ("ActivateKey", "RevokeKey")
+ABOUT_ONE_APP = (
+    *("GetApp", "UpdateApp", "SuspendApp", "ResumeApp", "ClearRevocation", "ListRevocations"),
+    *("ListKeys", "RotateKey", "GetJwks", *ABOUT_ONE_KEY),
+)
 WITH_AN_APP = (*ABOUT_ONE_APP, "ListAuditEvents")  # which may also be about all
 ABOUT_ONE_ACCOUNT = (
     "GetServiceAccount",
@@ -37,7 +41,8 @@ REVOKE = {"credential_id": "no"}
 
 
 class Case(NamedTuple):
-    """A request that is refused; ``EDGE`` and ``ADMIN`` stand for ids, the latter of an account that may all."""
+    """A request that is refused; ``EDGE`` and ``ADMIN`` stand for ids, the latter of an account that may all, and
+    ``KEY`` for that of a pending key."""
 
     method: str
     reason: str
@@ -56,6 +61,10 @@ CASES = [
     *(Case(method, "SERVICE_ACCOUNT_NOT_FOUND", {"id": "no", **RENAME, **REVOKE}) for method in ABOUT_ONE_ACCOUNT),
     *(Case(method, "INVALID_REQUEST", {"api_key": ""}) for method in ABOUT_ONE_APP),
     *(Case(method, "INVALID_REQUEST", {"id": ""}) for method in ABOUT_ONE_ACCOUNT),
+    *(Case(method, "INVALID_REQUEST", {"api_key": "acme", "key_id": ""}) for method in ABOUT_ONE_KEY),
+    *(Case(method, "KEY_NOT_FOUND", {"api_key": "acme", "key_id": "no"}) for method in ABOUT_ONE_KEY),
+    *(Case(method, "CONFLICT", {"api_key": "acme", "key_id": "KEY", "etag": "no"}) for method in ABOUT_ONE_KEY),
+    Case("ActivateKey", "KEY_NOT_READY", {"api_key": "acme", "key_id": "KEY"}),
     Case("CreateApp", "INVALID_REQUEST", {"api_key": " "}),
     Case("CreateServiceAccount", "INVALID_REQUEST", {"name": ""}),
     Case("ListApps", "INVALID_REQUEST", {"page_size": -1}),
@@ -85,7 +94,7 @@ CASES = [
 @pytest.mark.parametrize("method", METHODS)
 def test_a_promised_reason_is_met(scene: Scene, method: str) -> None:
     """A faulty call is answered with the reason its method's comment promises, under the status promised with it."""
-    ids = {"EDGE": scene.edge.id, "ADMIN": scene.server.account_id}
+    ids = {"EDGE": scene.edge.id, "ADMIN": scene.server.account_id, "KEY": scene.pending}
     scene.ask("RotateCredential", id=scene.edge.id)
     known = SERVICE.methods_by_name[method].input_type.fields_by_name
     promised = promised_reasons(f"AdminService.{method}")

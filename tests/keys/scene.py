@@ -77,7 +77,7 @@ class Worker:
         return self.keys.rotate(self.operator, ACME, at_once=at_once).key.key_id
 
     def revoke(self, key_id: str) -> KeyDescription:
-        return self.keys.revoke(self.operator, ACME, key_id)
+        return self.keys.revoke(self.operator, ACME, key_id, etag_version=None)
 
     def token(self, ttl: timedelta = timedelta(hours=1)) -> str:
         """A token of the app's active key for sara."""

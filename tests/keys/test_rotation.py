@@ -98,7 +98,9 @@ def test_a_pending_key_is_activated_by_hand(worker: Worker) -> None:
     successor = worker.rotate()
     worker.clock.move(seconds=LEAD_TIME.total_seconds())
     for _ in range(2):
-        assert worker.keys.activate(worker.operator, ACME, successor, at_once=False).key.state is ACTIVE
+        assert (
+            worker.keys.activate(worker.operator, ACME, successor, at_once=False, etag_version=None).key.state is ACTIVE
+        )
     assert worker.active() == successor
     assert worker.audited()[-1] == ("key.activated", "caller", successor, "asked for")
     assert len(worker.audited()) == 2
@@ -109,9 +111,9 @@ def test_a_key_is_not_activated_too_early_unless_at_once(worker: Worker) -> None
     successor = worker.rotate()
     worker.clock.move(seconds=(LEAD_TIME - SECOND).total_seconds())
     with pytest.raises(KeyNotReady):
-        worker.keys.activate(worker.operator, ACME, successor, at_once=False)
+        worker.keys.activate(worker.operator, ACME, successor, at_once=False, etag_version=None)
     assert worker.states()[successor] is PENDING
-    worker.keys.activate(worker.operator, ACME, successor, at_once=True)
+    worker.keys.activate(worker.operator, ACME, successor, at_once=True, etag_version=None)
     assert worker.active() == successor
     assert worker.audited()[-1] == ("key.activated", "caller", successor, "asked for, without its lead time")
 
@@ -126,7 +128,7 @@ def test_a_key_that_has_ended_never_signs_again(worker: Worker, ended: KeyState)
     before = worker.rows.everything()
     for at_once in (False, True):
         with pytest.raises(KeyNotReady):
-            worker.keys.activate(worker.operator, ACME, first, at_once=at_once)
+            worker.keys.activate(worker.operator, ACME, first, at_once=at_once, etag_version=None)
     assert worker.rows.everything() == before
 
 
@@ -139,8 +141,8 @@ def _attempts(worker: Worker, principal: Principal, api_key: str, key_id: str) -
         partial(keys.all, principal, api_key),
         partial(keys.key_set, principal, api_key),
         partial(keys.rotate, principal, api_key, at_once=True),
-        partial(keys.activate, principal, api_key, key_id, at_once=True),
-        partial(keys.revoke, principal, api_key, key_id),
+        partial(keys.activate, principal, api_key, key_id, at_once=True, etag_version=None),
+        partial(keys.revoke, principal, api_key, key_id, etag_version=None),
     ]
 
 

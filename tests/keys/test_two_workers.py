@@ -107,7 +107,7 @@ def test_a_command_looks_at_the_store_and_not_at_its_memory(pair: tuple[Worker, 
     successor = one.rotate()
     assert successor not in other.states()
     assert other.rotate() == successor
-    other.keys.activate(other.operator, "acme", successor, at_once=True)
+    other.keys.activate(other.operator, "acme", successor, at_once=True, etag_version=None)
     follow(one)
     assert one.active() == other.active() == successor
 

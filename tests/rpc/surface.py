@@ -41,6 +41,11 @@ OURS = {
     f"{ADMIN}UpdateApp": "admin.write",
     f"{ADMIN}SuspendApp": "admin.write",
     f"{ADMIN}ResumeApp": "admin.write",
+    f"{ADMIN}ListKeys": "admin.read",
+    f"{ADMIN}RotateKey": "admin.write",
+    f"{ADMIN}ActivateKey": "admin.write",
+    f"{ADMIN}RevokeKey": "admin.write",
+    f"{ADMIN}GetJwks": "admin.read",
     f"{ADMIN}CreateServiceAccount": "admin.write",
     f"{ADMIN}GetServiceAccount": "admin.read",
     f"{ADMIN}ListServiceAccounts": "admin.read",
@@ -75,7 +80,9 @@ def surface_of(domain: Domain, auth: object, *, authenticator: object = None) ->
     return Surface(
         auth=cast(AuthServicer, auth),
         guest=GuestServicer(cast(GuestTokens, None)),  # served, and never called by who asks for another surface
-        admin=AdminServicer(domain.apps, domain.accounts, domain.logging, domain.revocations, domain.audit),
+        admin=AdminServicer(
+            domain.apps, domain.keys, domain.accounts, domain.logging, domain.revocations, domain.audit
+        ),
         authenticator=cast(Authenticator, authenticator or Authenticator(domain.view)),
         freshness=domain.freshness,
         second_look=domain.second_look,
