@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import apsw
 
 Row = tuple[Any, ...]
 Values = Sequence[Any] | Mapping[str, Any]
+
+_PAUSE: Final = 0.0005
+"""Seconds between two looks at a lock that another process holds."""
 
 _PRAGMAS = (
     "PRAGMA synchronous = FULL",  # a commit is on the disk before anyone hears of it
@@ -85,11 +89,29 @@ class Database:
         return self.connect(query_only=True)
 
     def _settle(self, connection: apsw.Connection) -> None:
-        connection.set_busy_timeout(self.busy_timeout // timedelta(milliseconds=1))
+        connection.set_busy_handler(_waiting(self.busy_timeout.total_seconds()))
         for option, value in _CONFIG:
             connection.config(option, value)
         for pragma in _PRAGMAS:
             fetch(connection, pragma)
+
+
+def _waiting(patience: float) -> Callable[[int], bool]:
+    """What is asked each time a lock is found held: whether to try again, after a moment.
+
+    SQLite's own waits grow to a tenth of a second. A process that writes all the time lets go of its lock for
+    microseconds only, and whoever looks ten times a second may not meet one of them in seconds.
+    """
+    began = 0.0
+
+    def wait(asked_before: int) -> bool:
+        nonlocal began
+        now = time.monotonic()
+        began = now if asked_before == 0 else began
+        time.sleep(_PAUSE)
+        return now - began < patience
+
+    return wait
 
 
 class Slot:

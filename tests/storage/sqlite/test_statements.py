@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import apsw
 import pytest
 
@@ -22,17 +25,31 @@ PRAGMAS = {
     "mmap_size": 0,
     "trusted_schema": 0,
     "temp_store": 2,
-    "busy_timeout": 5000,
 }
 
 
 @pytest.mark.parametrize("query_only", [False, True])
 def test_connections_are_careful(database: Database, query_only: bool) -> None:
-    """Every connection flushes fully, checks foreign keys, maps no memory, trusts no schema and waits within bounds."""
+    """Every connection flushes fully, checks foreign keys, maps no memory and trusts no schema."""
     connection = database.connect(query_only=query_only)
     found = {name: fetch(connection, f"PRAGMA {name}")[0][0] for name in PRAGMAS}
     assert found == PRAGMAS
     assert fetch(connection, "PRAGMA query_only") == [(int(query_only),)]
+    connection.close()
+
+
+def test_a_held_lock_is_given_up_when_patience_ends(database: Database) -> None:
+    """Whoever finds the lock held is refused when its patience ends, and gets it once it is free."""
+    hasty = replace(database, busy_timeout=timedelta(milliseconds=20))
+    rival, connection = hasty.connect(), hasty.connect()
+    for _ in range(2):  # patience begins anew each time
+        fetch(rival, "BEGIN IMMEDIATE")
+        with pytest.raises(apsw.BusyError):
+            fetch(connection, "BEGIN IMMEDIATE")
+        fetch(rival, "ROLLBACK")
+        fetch(connection, "BEGIN IMMEDIATE")
+        fetch(connection, "ROLLBACK")
+    rival.close()
     connection.close()
 
 
