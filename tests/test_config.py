@@ -29,6 +29,7 @@ VALUES: dict[str, tuple[str, str, Any]] = {
     "AUTHSVC_LOG_FORMAT": ("console", "log_format", "console"),
     "AUTHSVC_SHUTDOWN_GRACE": ("90", "shutdown_grace", timedelta(seconds=90)),
     "AUTHSVC_LAME_DUCK": ("0s", "lame_duck", timedelta(0)),
+    "AUTHSVC_MAX_STALENESS": ("1s", "max_staleness", timedelta(seconds=1)),
 }
 PAIR = {"AUTHSVC_TLS_CERT": "/tls/crt", "AUTHSVC_TLS_KEY": "/tls/key"}
 
@@ -71,6 +72,7 @@ def test_an_empty_environment_gives_the_published_defaults() -> None:
         "log_format": "json",
         "shutdown_grace": timedelta(seconds=15),
         "lame_duck": timedelta(seconds=2),
+        "max_staleness": timedelta(seconds=5),
     }
     assert settings.store_url == "sqlite:///var/authsvc.db"
 
@@ -239,6 +241,14 @@ def test_a_setting_of_another_version_is_refused_in_a_file_too(file: Path, varia
     name = variable.removeprefix("AUTHSVC_").lower()
     expected = f"{name} in AUTHSVC_CONFIG_FILE is not supported by this version: leave it out"
     assert refusal(with_file(file, f'{name} = "x"')) == expected
+
+
+@pytest.mark.parametrize("value", ["0", "0s"])
+def test_memory_is_fresh_for_a_second_at_least(value: str) -> None:
+    """A bound that looking four times a second cannot keep would be a server that never answers."""
+    assert refusal({"AUTHSVC_MAX_STALENESS": value}) == (
+        "AUTHSVC_MAX_STALENESS: must be at least 1s: changes are looked for four times a second"
+    )
 
 
 def test_what_is_served_and_what_is_not_are_apart() -> None:

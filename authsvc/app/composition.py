@@ -179,12 +179,18 @@ def build_server(
     domain.secrets.make_missing(domain.store)
     refresh_tokens = RefreshTokens(domain.secrets.ring(REFRESH_KEY_PURPOSE))
     ids = DerivedIds(domain.secrets.ring(GUEST_KEY_PURPOSE), randomness)
-    catching_up = CatchingUp(domain.view, domain.follower.looks, domain.freshness)
+    catching_up = CatchingUp(domain.view, domain.feed, domain.follower.looks, domain.freshness)
     store = observed_store(domain.store, tracing)
     verifier = Verifier(domain.view, clock=clock, development_tokens=dev or development_tokens)
     answers = RememberedAnswers(lambda: domain.view.changes, domain.freshness, clock)
     domain.metrics.signature_cache = cache_state(verifier, answers)
-    mint = Mint(domain.view, clock=clock, randomness=randomness, sign=observed_sign(domain.metrics, tracing))
+    mint = Mint(
+        domain.view,
+        clock=clock,
+        randomness=randomness,
+        sign=observed_sign(domain.metrics, tracing),
+        settle=catching_up.to_own,
+    )
     audit = TokenAudit(domain.logs.get_logger("audit"))
     issue = Issue(domain.view, store, mint, refresh_tokens, ids, audit, catching_up)
     refresh = Refresh(domain.view, store, mint, refresh_tokens, audit, count=domain.metrics.refreshes.add)

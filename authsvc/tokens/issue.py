@@ -78,7 +78,9 @@ class Issue:
     def signs_quickly(self, api_key: str) -> bool:
         """Whether a signature of that app's key takes so little that no thread is worth it; False for unknown apps."""
         trust = self._view.app(ApiKey(api_key))
-        return trust is not None and trust.app.settings.algorithm is not Algorithm.RS256
+        if trust is None or self._catching_up.behind:
+            return False
+        return trust.app.settings.algorithm is not Algorithm.RS256
 
     def _judge(self, principal: Principal, trust: AppTrust, request: IssueRequest) -> tuple[ResolvedSubject, Grant]:
         faults, settings = Faults(), trust.app.settings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NoReturn, Protocol
@@ -51,11 +51,24 @@ class Sign(Protocol):
         """The signed compact token."""
 
 
+def _nothing_to_settle() -> None:
+    """There is nobody but us."""
+
+
 class Mint:
     """Signs access tokens with an app's active key."""
 
-    def __init__(self, view: TrustView, *, clock: Clock, randomness: Randomness, sign: Sign = sign_compact) -> None:
+    def __init__(
+        self,
+        view: TrustView,
+        *,
+        clock: Clock,
+        randomness: Randomness,
+        sign: Sign = sign_compact,
+        settle: Callable[[], None] = _nothing_to_settle,
+    ) -> None:
         self._view = view
+        self._settle = settle
         self._clock = clock
         self._randomness = randomness
         self._sign = sign
@@ -70,6 +83,7 @@ class Mint:
         Raises ``KeyNotReady`` when the app has no active key, and ``InvalidRequest`` (TOKEN_TOO_LARGE) above 4 KiB.
         """
         key = trust.ring.signing_key()
+        self._settle()  # a token carries what its maker has seen, its own revocations among it
         backdate, revision = trust.app.settings.issued_at_backdate, self._view.revision
         claims = AccessClaims(
             issuer=trust.app.settings.issuer,

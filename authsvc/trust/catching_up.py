@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
 from authsvc.clock import Deadline, deadline_after, seconds_left
-from authsvc.errors import DeadlinePassed, Exhausted, Reason, Unavailable
+from authsvc.errors import AuthError, DeadlinePassed, Exhausted, Reason, Unavailable
+from authsvc.trust.feed import Feed
 from authsvc.trust.freshness import Freshness, stale
 from authsvc.trust.looks import Looks
 from authsvc.trust.view import TrustView
@@ -21,14 +22,16 @@ PLACES: Final = 64
 """How many calls may wait for the store's news at once: they hold threads of the pool."""
 
 _AGAIN: Final = 0.05
+_MOMENT: Final = 0.05
 _SOON: Final = timedelta(milliseconds=250)
 
 
 class CatchingUp:
     """Holds a thread only while a look lasts, and of few callers at once."""
 
-    def __init__(self, view: TrustView, looks: Looks, freshness: Freshness) -> None:
+    def __init__(self, view: TrustView, feed: Feed, looks: Looks, freshness: Freshness) -> None:
         self._view = view
+        self._feed = feed
         self._looks = looks
         self._freshness = freshness
         self._places = threading.BoundedSemaphore(PLACES)
@@ -40,6 +43,21 @@ class CatchingUp:
     def check(self) -> None:
         """Raise ``Unavailable`` (STALE) when nothing may be answered from memory."""
         self._freshness.check()
+
+    @property
+    def behind(self) -> bool:
+        """Whether ``to_own`` would look."""
+        return self._feed.behind
+
+    def to_own(self) -> None:
+        """Let what this worker itself has committed count as reached, where others' commits lie before it.
+
+        So who revokes and then issues at one worker gets a token that lives. Waits a moment, and raises nothing: a
+        token that is older than its maker's last revocation is one that is refused, no more.
+        """
+        if self._feed.behind:
+            with contextlib.suppress(AuthError), self._place():
+                self._looks.catch_up(deadline=deadline_after(_MOMENT))
 
     def to_now(self, arrival: int | None = None, *, deadline: Deadline | None = None) -> None:
         """Return once everything is known that was committed before ``arrival`` (None: before this call).
@@ -73,7 +91,7 @@ class CatchingUp:
             break
         raise stale()
 
-    @contextmanager
+    @contextlib.contextmanager
     def _place(self) -> Iterator[None]:
         if not self._places.acquire(blocking=False):
             raise Exhausted(Reason.OVERLOADED, retry_after=_SOON)

@@ -106,10 +106,15 @@ def main() -> None:
     rate = callers.outcomes["OK"] / _FINDING_SECONDS / 2
     callers.outcomes.clear()
     over = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+    threading.Thread(target=_wait_for_the_end, args=(over,), daemon=True).start()
     _say(round(rate))
     callers.call_until(over.is_set, rate=rate)
     _say({"calls": callers.outcomes.total(), "failures": _without_ok(callers.outcomes)})
+
+
+def _wait_for_the_end(over: threading.Event) -> None:
+    sys.stdin.read()
+    over.set()
 
 
 def _say(what: object) -> None:

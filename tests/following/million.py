@@ -70,8 +70,8 @@ def validation_seconds(peers: Sequence[Peer], *, rounds: int, calls: int) -> lis
         for number, peer in enumerate(peers):
             tokens = [peer.issue(f"user-{secrets.token_hex(6)}").token for _ in range(calls)]
             began = _processor_seconds(peer)
-            for token in tokens:
-                if peer.status(token) != "ACTIVE":
+            for text in tokens:
+                if peer.status(text) != "ACTIVE":
                     raise RuntimeError("a token that nobody revoked is dead")
             best[number] = min(best[number], (_processor_seconds(peer) - began) / calls)
     return best

@@ -20,6 +20,11 @@ def said(peer: Peer, token: str) -> str:
         return reason_of(error)
 
 
+def says(peer: Peer, token: str, wanted: str) -> bool:
+    """Whether a server comes to say that of a token."""
+    return eventually(lambda: said(peer, token), lambda seen: seen == wanted) == wanted
+
+
 def test_a_store_that_is_away_makes_both_stale_until_it_is_back(postgres: Server) -> None:
     """Beyond the bound nothing is answered from memory and health says NOT_SERVING; then what was missed is known."""
     with (
@@ -31,15 +36,15 @@ def test_a_store_that_is_away_makes_both_stale_until_it_is_back(postgres: Server
         assert [said(peer, token) for peer in pair.peers] == ["ACTIVE"] * 2
         postgres.stop()
         for peer in pair.peers:
-            assert eventually(lambda peer=peer: said(peer, token), lambda seen: seen == "STALE") == "STALE"
+            assert says(peer, token, "STALE")
             assert not eventually(peer.serving, lambda serving: not serving)
         postgres.start()
         for peer in pair.peers:
-            assert eventually(lambda peer=peer: said(peer, token), lambda seen: seen == "ACTIVE") == "ACTIVE"
+            assert says(peer, token, "ACTIVE")
             assert eventually(peer.serving, bool)
         pair.revoke("sara")
         for peer in pair.peers:
-            assert eventually(lambda peer=peer: said(peer, token), lambda seen: seen == "REVOKED") == "REVOKED"
+            assert says(peer, token, "REVOKED")
 
 
 def test_the_death_of_one_is_nothing_to_the_other(postgres: Server) -> None:
@@ -53,7 +58,7 @@ def test_the_death_of_one_is_nothing_to_the_other(postgres: Server) -> None:
         tokens = {user: dying.issue(user).token for user in ("sara", "eve")}
         dying.process.kill()
         pair.revoke("sara")
-        assert eventually(lambda: said(living, tokens["sara"]), lambda seen: seen == "REVOKED") == "REVOKED"
+        assert says(living, tokens["sara"], "REVOKED")
         dying.process.start()
         again = Peer(dying.process)
         assert [said(again, tokens[user]) for user in ("sara", "eve")] == ["REVOKED", "ACTIVE"]

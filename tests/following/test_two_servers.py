@@ -70,6 +70,18 @@ def test_who_names_a_revision_is_answered_with_it(pair: Pair) -> None:
         assert [peer.status(new, consistency=STRONG) for peer in pair.peers for new in news] == ["ACTIVE"] * 4
 
 
+def test_who_revokes_and_issues_at_one_server_gets_a_token_that_lives(pair: Pair) -> None:
+    """No revision is needed there, also where others have committed in between."""
+    first = pair.peers[0]
+    for _ in range(20):
+        user = a_user()
+        pair.revoke(a_user())
+        request = auth_pb2.RevokeTokensRequest(api_key=DEV, user_id=user)
+        first.auth.RevokeTokens(request, metadata=first.metadata, timeout=10)
+        token = first.issue(user).token
+        assert [peer.status(token, consistency=STRONG) for peer in pair.peers] == ["ACTIVE"] * 2
+
+
 def test_a_revision_that_is_not_there_is_not_waited_for_long(pair: Pair) -> None:
     """A number that no change has had is answered with STALE, in time."""
     for call in (

@@ -93,13 +93,13 @@ def disable_and_watch(here: Peer, there: Peer, count: int) -> Seen:
         )
         made = here.admin.CreateServiceAccount(request, metadata=here.metadata, timeout=10)
         metadata = (("authorization", f"Bearer {made.credential}"),)
-        _wait(lambda metadata=metadata: not _refusal(there, metadata), "an account is let in")
+        _wait_for_refusal(there, metadata, "")
         disable = admin_pb2.DisableServiceAccountRequest(id=made.service_account.id)
         here.admin.DisableServiceAccount(disable, metadata=here.metadata, timeout=10)
         began = time.monotonic()
         if _refusal(here, metadata) != "CREDENTIAL_INVALID":
             seen.faults.append("a disabled account is let in where it was disabled")
-        _wait(lambda metadata=metadata: _refusal(there, metadata) == "CREDENTIAL_INVALID", "an account is refused")
+        _wait_for_refusal(there, metadata, "CREDENTIAL_INVALID")
         seen.seconds.append(time.monotonic() - began)
     seen.faults += [f"refused after {seconds:.2f} s" for seconds in seen.seconds if seconds > BOUND]
     return seen
@@ -128,6 +128,10 @@ def _until_inactive(peer: Peer, token: str, api_key: str) -> float:
     began = time.monotonic()
     _wait(lambda: peer.status(token, api_key=api_key) != "ACTIVE", "a token is dead")
     return time.monotonic() - began
+
+
+def _wait_for_refusal(peer: Peer, metadata: object, reason: str) -> None:
+    _wait(lambda: _refusal(peer, metadata) == reason, f"an account is refused with {reason or 'nothing'}")
 
 
 def _wait(seen: Callable[[], bool], what: str) -> None:

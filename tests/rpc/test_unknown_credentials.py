@@ -122,7 +122,7 @@ def test_the_serving_thread_never_waits_for_it(server: RunningServer, other: Run
     assert entered.wait(20)
     assert validate(server, server.metadata).status == auth_pb2.TOKEN_STATUS_MALFORMED
     held.set()
-    assert waiting.exception().code() is grpc.StatusCode.UNAUTHENTICATED
+    assert waiting.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 def forged() -> Metadata:

@@ -82,8 +82,8 @@ class Service:
 
     def __post_init__(self) -> None:
         view, audit = self.domain.view, TokenAudit(self.domain.logs.get_logger("audit"))
-        self.mint = Mint(view, clock=self.clock, randomness=system_randomness)
-        catching_up = CatchingUp(view, self.domain.follower.looks, self.domain.freshness)
+        catching_up = CatchingUp(view, self.domain.feed, self.domain.follower.looks, self.domain.freshness)
+        self.mint = Mint(view, clock=self.clock, randomness=system_randomness, settle=catching_up.to_own)
         self.issuing = Issue(view, self.store, self.mint, self.refresh_tokens, self.ids, audit, catching_up)
         self.refreshing = Refresh(view, self.store, self.mint, self.refresh_tokens, audit)
         verifier = Verifier(view, clock=self.clock, development_tokens=self.development_tokens)

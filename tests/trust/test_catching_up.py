@@ -19,7 +19,7 @@ PATIENCE = 20.0
 
 def catching_up(worker: Worker, looks: Looks | None = None) -> CatchingUp:
     domain = worker.domain
-    return CatchingUp(domain.view, looks or domain.follower.looks, domain.freshness)
+    return CatchingUp(domain.view, domain.feed, looks or domain.follower.looks, domain.freshness)
 
 
 def test_up_to_now(worker: Worker, other: Worker) -> None:
@@ -39,6 +39,26 @@ def test_requests_that_came_together_share_a_look(worker: Worker, other: Worker)
     assert worker.domain.view.revision < revision
     waiter.to_now()
     assert worker.domain.view.revision == revision
+
+
+def test_own_changes_are_let_count(worker: Worker, other: Worker) -> None:
+    """What this worker committed after others counts as reached; where nothing is behind nobody looks."""
+    catching_up(worker, Looks(_never)).to_own()
+    other.revoke()
+    revision = worker.revoke()
+    waiter = catching_up(worker)
+    assert waiter.behind
+    waiter.to_own()
+    assert (waiter.behind, worker.domain.view.revision) == (False, revision)
+
+
+def test_own_changes_are_not_waited_for_where_the_store_is_away(worker: Worker, other: Worker) -> None:
+    """Nothing is raised: what is minted then is older than its maker knows."""
+    other.revoke()
+    worker.revoke()
+    waiter = catching_up(worker, Looks(_fails))
+    waiter.to_own()
+    assert waiter.behind
 
 
 def test_a_store_that_does_not_answer(worker: Worker) -> None:
@@ -113,11 +133,12 @@ def test_few_may_wait_at_once(worker: Worker) -> None:
     waiter = catching_up(worker, Looks(eye))
     with ThreadPoolExecutor(PLACES) as pool:
         calls = [pool.submit(waiter.to_now) for _ in range(PLACES)]
-        until(lambda: waiter._places._value == 0)  # type: ignore[attr-defined]
-        for refused in (waiter.to_now, lambda: waiter.to_revision(2**62)):
-            with pytest.raises(Exhausted) as raised:
-                refused()
-            assert raised.value.reason is Reason.OVERLOADED
+        until(lambda: waiter._places._value == 0)
+        with pytest.raises(Exhausted) as now:
+            waiter.to_now()
+        with pytest.raises(Exhausted) as later:
+            waiter.to_revision(2**62)
+        assert now.value.reason is later.value.reason is Reason.OVERLOADED
         waiter.to_revision(Revision(0))
         eye.let(PLACES)
         for call in calls:

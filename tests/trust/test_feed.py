@@ -14,6 +14,7 @@ from authsvc.model import (
     ApiKey,
     Change,
     Commit,
+    KeyId,
     KeyState,
     LogLevel,
     Revision,
@@ -287,7 +288,7 @@ def test_under_another_kek_nothing_starts(worker: Worker, open_worker: OpenWorke
 def test_a_running_worker_does_without_what_it_cannot_open(worker: Worker) -> None:
     """A key or secret sealed under a KEK that it does not have is said in the log, and everything else is followed."""
     record = next(iter(worker.domain.store.trust_state().keys))
-    foreign = replace(record, key_id="foreign", sealed=b"\1" + bytes(200), revision=Revision(90))
+    foreign = replace(record, key_id=KeyId("foreign"), sealed=b"\1" + bytes(200), revision=Revision(90))
     secret = SealedSecret(REFRESH_KEY_PURPOSE, 9, b"\1" + bytes(200), worker.clock(), Revision(90))
     worker.domain.feed.apply(Commit(Revision(90), cast("tuple[Change, ...]", (foreign, secret, an_app("gamma")))))
     trust = worker.domain.view.app(ACME)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def a_session(number: int = 0) -> SessionId:
     return SessionId(number.to_bytes(16, "big"))
 
 
-def a_watermark(user_id: UserId | None = SARA, revision: int = 5, **parts: datetime | None) -> Watermark:
+def a_watermark(user_id: UserId | None = SARA, revision: int = 5, **parts: Any) -> Watermark:
     """Everything up to a revision, with the moments that are given."""
     return Watermark(ACME, user_id, tokens_revision=Revision(revision), revision=Revision(revision), **parts)
 
@@ -69,7 +70,7 @@ def test_a_watermark_that_was_cleared_ends_nothing_and_holds_off_older_news(revo
 
 def test_what_is_loaded_is_what_is_learnt() -> None:
     """Rows as a store gives very many are understood as the records are."""
-    records = [
+    records: list[SessionRevoked | TokenRevoked | Watermark] = [
         SessionRevoked(ACME, a_session(), START, Revision(1)),
         TokenRevoked(ACME, TokenId("a"), START + HOUR, Revision(2)),
         TokenRevoked(ACME, TokenId("b"), None, Revision(3)),
@@ -123,7 +124,8 @@ class TestPruning:
     @pytest.mark.parametrize("part", ["tokens_revoked_at", "tokens_issued_before"])
     def test_watermarks(self, revoked: AppRevocations, whom: UserId | None, part: str) -> None:
         """A watermark stays while a token that it ends can live, and a day longer."""
-        revoked.put_watermark(a_watermark(whom, **{part: START}))
+        parts: dict[str, Any] = {part: START}
+        revoked.put_watermark(a_watermark(whom, **parts))
         over = START + LIFE + MARGIN + SECOND
         assert revoked.prune(over - 2 * SECOND, LIFE, REACHED) == 0
         assert revoked.prune(over, None, REACHED) == 0
