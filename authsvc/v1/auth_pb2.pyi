@@ -94,8 +94,8 @@ class _ConsistencyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Consisten
     CONSISTENCY_CACHED: _Consistency.ValueType  # 1
     """From memory, which follows each change within one second."""
     CONSISTENCY_STRONG: _Consistency.ValueType  # 2
-    """From the store, so that no finished change is missed. Refused with INVALID_ARGUMENT by this
-    version.
+    """From the store, so that no finished change is missed, of the token or of the caller's own
+    account. UNAVAILABLE, reason STORE_UNAVAILABLE, when it cannot be read.
     """
 
 class Consistency(_Consistency, metaclass=_ConsistencyEnumTypeWrapper):
@@ -106,8 +106,8 @@ CONSISTENCY_UNSPECIFIED: Consistency.ValueType  # 0
 CONSISTENCY_CACHED: Consistency.ValueType  # 1
 """From memory, which follows each change within one second."""
 CONSISTENCY_STRONG: Consistency.ValueType  # 2
-"""From the store, so that no finished change is missed. Refused with INVALID_ARGUMENT by this
-version.
+"""From the store, so that no finished change is missed, of the token or of the caller's own
+account. UNAVAILABLE, reason STORE_UNAVAILABLE, when it cannot be read.
 """
 Global___Consistency: _TypeAlias = Consistency  # noqa: Y015
 
@@ -279,8 +279,10 @@ class IssueTokenRequest(_message.Message):
     64 of `A-Z a-z 0-9 _ -` that carry 128 random bits. Empty: each call is a new one.
     """
     after_revision: _builtins.int
-    """Answer only from a state that includes this revision, waiting up to one second. 0: no
-    condition. Refused with INVALID_ARGUMENT by this version.
+    """Issue only from a state that includes this revision, as a revocation answered it: so the token
+    outlives what was revoked. Waits up to one second, and not beyond the deadline; then
+    UNAVAILABLE, reason STALE. 0: no condition. Needed only where the revocation went to another
+    server.
     """
     @_builtins.property
     def user(self) -> Global___User:
@@ -740,12 +742,10 @@ class ValidateTokenRequest(_message.Message):
     `audiences`, where it has any. Present but empty: INVALID_ARGUMENT.
     """
     consistency: Global___Consistency.ValueType
-    """How fresh the answer must be. Unspecified: as CACHED. STRONG: Refused with INVALID_ARGUMENT by
-    this version.
-    """
+    """How fresh the answer must be. Unspecified: as CACHED."""
     after_revision: _builtins.int
-    """Answer only from a state that includes this revision, waiting up to one second. 0: no
-    condition. Refused with INVALID_ARGUMENT by this version.
+    """Answer only from a state that includes this revision, as a revocation answered it. Waits up to
+    one second, and not beyond the deadline; then UNAVAILABLE, reason STALE. 0: no condition.
     """
     @_builtins.property
     def roles(self) -> Global___RoleCheck:
