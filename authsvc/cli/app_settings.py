@@ -15,7 +15,7 @@ from authsvc.cli.words import enum_names
 from authsvc.v1.admin_pb2 import AppSettings
 
 # Where the name that people know (RFC 8037, RFC 9068) is more than that of the proto without its prefix.
-_SPELLINGS: Mapping[str, str] = MappingProxyType({"EDDSA": "EdDSA", "CLASSIC": "classic", "AT_JWT": "at+jwt"})
+SPELLINGS: Mapping[str, str] = MappingProxyType({"EDDSA": "EdDSA", "CLASSIC": "classic", "AT_JWT": "at+jwt"})
 _FIELDS: Mapping[str, FieldDescriptor] = AppSettings.DESCRIPTOR.fields_by_name
 _TRUTHS = MappingProxyType({"true": True, "false": False})
 
@@ -77,7 +77,7 @@ def _reader(field: FieldDescriptor) -> Callable[[str], Any]:
 
 
 def _spellings(field: FieldDescriptor) -> dict[int, str]:
-    return {number: _SPELLINGS.get(name, name) for number, name in enum_names(field).items() if number}
+    return {number: SPELLINGS.get(name, name) for number, name in enum_names(field).items() if number}
 
 
 def _read_list(text: str) -> list[str]:

@@ -11,6 +11,7 @@ from authsvc import __version__
 from authsvc.cli.accounts import accounts
 from authsvc.cli.apps import apps
 from authsvc.cli.audit import audit
+from authsvc.cli.keys import keys
 from authsvc.cli.logging import logging
 from authsvc.cli.migrate import migrate
 from authsvc.cli.revocations import revocations
@@ -35,6 +36,7 @@ app.command()(migrate)
 app.add_typer(accounts, name="accounts")
 app.add_typer(apps, name="apps")
 app.add_typer(audit, name="audit")
+app.add_typer(keys, name="keys")
 app.add_typer(logging, name="logging")
 app.add_typer(revocations, name="revocations")
 app.add_typer(sessions, name="sessions")
