@@ -87,9 +87,9 @@ class Peer(grpc.GenericRpcHandler):
 
 
 @contextmanager
-def running_peer() -> Iterator[Peer]:
+def running_peer(peer: Peer | None = None) -> Iterator[Peer]:
     """Run one on loopback."""
-    peer = Peer()
+    peer = Peer() if peer is None else peer
     server = grpc.server(ThreadPoolExecutor(4), handlers=[peer])
     peer.target = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
