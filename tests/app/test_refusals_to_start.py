@@ -30,11 +30,13 @@ def kek(state_dir: Path) -> Path:
 def test_a_second_server_on_the_same_store_serves_beside_the_first(state_dir: Path) -> None:
     """Servers follow each other: none is refused, each has an address of its own, and both end as they should."""
     state = state_dir / "state"
-    with serving(state, "--dev") as first, serving(state, "--dev") as second:
-        assert first.target() != second.target()
-        for server in (first, second):
-            server.signal()
-            assert server.exit_code() == 0
+    with serving(state, "--dev") as first:
+        target = first.target()
+        with serving(state, "--dev") as second:
+            assert second.target() != target
+            for server in (first, second):
+                server.signal()
+                assert server.exit_code() == 0
 
 
 def test_a_store_under_another_kek_does_not_start(state_dir: Path, kek: Path) -> None:
