@@ -24,8 +24,8 @@ BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 SEED_NAMES = (
     "static", "closure", "development", "guest", "anonymous", "tokenLoader", "tokenProvider", "onTokenUpdated",
     "getOrCreateInstance", "connectUser", "disconnectUser", "onConnectUserError", "maxConnectUserRetries",
-    "autoConnect", "configureLoggers", "restoreDefaults", "logOptions", "StreamVideo", "StreamVideoClient", "ChatClient",
-    "failIfSingletonExists", "includeUserDetails", "Sink",
+    "autoConnect", "configureLoggers", "restoreDefaults", "logOptions", "StreamVideo", "StreamVideoClient",
+    "ChatClient", "failIfSingletonExists", "includeUserDetails", "Sink",
 )  # fmt: skip
 
 
