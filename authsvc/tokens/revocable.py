@@ -31,6 +31,7 @@ _OTHER_KINDS = {
     "art1_": "is a refresh token: send it as refresh_token, which ends its whole session",
     "ask1_": "is a service credential: AdminService.RevokeCredential ends it",
 }
+_SECRET_LENGTH = 40  # no user has an id like a refresh token's or a credential's text; what is ended is audited by name
 _OTHERWISE = "what it says may be ended all the same: name its token_id, or its user_id"
 _NO_TOKEN_ID = "has no jti of ours, so that it cannot be ended alone: name its user_id"
 
@@ -40,8 +41,8 @@ def check_target(target: Target | None, faults: Faults) -> None:
     match target:
         case None:
             faults.add("target", f"must be set: one of {TARGETS}")
-        case UserTarget(user_id) if not (is_user_id(user_id) or user_id == ANONYMOUS_ID):
-            faults.add("user_id", f"must be {USER_ID_FORM}, or {ANONYMOUS_ID} for all anonymous visitors")
+        case UserTarget(user_id):
+            _check_user(user_id, faults)
         case SessionTarget(session_id) if session_id_of(session_id) is None:
             faults.add("session_id", "must be a session_id as tokens have it: a UUID in lower case with hyphens")
         case TokenTarget(token) if not token:
@@ -52,6 +53,13 @@ def check_target(target: Target | None, faults: Faults) -> None:
             faults.add("refresh_token", "must be set where it is the target")
         case AllUsersTarget(value) if not value:
             faults.add("all_users", "is present but false: set it, or name another target")
+
+
+def _check_user(user_id: str, faults: Faults) -> None:
+    if not (is_user_id(user_id) or user_id == ANONYMOUS_ID):
+        faults.add("user_id", f"must be {USER_ID_FORM}, or {ANONYMOUS_ID} for all anonymous visitors")
+    elif len(user_id) > _SECRET_LENGTH and (hint := _other_kind(user_id)):
+        faults.add("user_id", hint)
 
 
 def check_issued_before(request: RevokeRequest, settings: AppSettings, now: datetime, faults: Faults) -> None:
@@ -75,8 +83,8 @@ def moment_of(wanted: Seconds) -> datetime:
 
 def unknown_token(text: str, rejected: Rejected) -> InvalidRequest:
     """The refusal of a text that is no access token of the app, with what would be right instead."""
-    hint = next((hint for prefix, hint in _OTHER_KINDS.items() if text.startswith(prefix)), None)
-    if hint is None and text.endswith(SUFFIX):
+    hint = _other_kind(text)
+    if not hint and text.endswith(SUFFIX):
         hint = _without_token_id(issued_at=None)
     description = hint or f"is refused ({MESSAGES[rejected.status]}); {_OTHERWISE}"
     return InvalidRequest([Violation("token", description)], detail=rejected.detail)
@@ -85,6 +93,11 @@ def unknown_token(text: str, rejected: Rejected) -> InvalidRequest:
 def without_token_id(claims: AccessClaims) -> InvalidRequest:
     """The refusal of a good token that has no jti of ours: it is reached by when it was issued."""
     return InvalidRequest([Violation("token", _without_token_id(claims.issued_at))])
+
+
+def _other_kind(text: str) -> str:
+    """What a text is that is no access token; empty where it does not look like another kind."""
+    return next((hint for prefix, hint in _OTHER_KINDS.items() if text.startswith(prefix)), "")
 
 
 def _without_token_id(issued_at: int | None) -> str:

@@ -18,7 +18,9 @@ SAMPLES = 10
 OF_A_TYPE = 200
 """How many objects of a type are kept."""
 
-DATA = tuple(f"authsvc.{name}" for name in ("v1", "tokens", "verify", "model", "accounts", "apps"))
+DATA = tuple(
+    f"authsvc.{name}" for name in ("v1", "tokens", "verify", "model", "accounts", "apps", "operations", "storage.base")
+)
 """Modules whose records hold what callers send as data: the id of a user is shown, whatever it is made of."""
 
 

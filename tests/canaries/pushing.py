@@ -128,7 +128,7 @@ class Pusher:
 
     def _misplaced(self, text: str) -> Iterator[Call]:
         """Calls with a secret where something else belongs, or where it belongs but is wrong; none stores it."""
-        for place in (self._in_issues, self._in_refreshes_and_checks, self._in_administration):
+        for place in (self._in_issues, self._in_refreshes_and_checks, self._in_administration, self._in_revocations):
             yield from place(text)
         validate = auth_pb2.ValidateTokenRequest(api_key="es256", token="x")
         for metadata in self._in_metadata(text):
@@ -164,6 +164,22 @@ class Pusher:
             auth_pb2.ValidateTokenRequest(api_key="es256", token=text, call_cid=text, audience=text),
         ):
             yield partial(self._auth.ValidateToken, validate, metadata=self._metadata)
+
+    def _in_revocations(self, text: str) -> Iterator[Call]:
+        for field in ("user_id", "session_id", "token_id", "token", "refresh_token"):
+            revoke = auth_pb2.RevokeTokensRequest(**{"api_key": "es256", field: text})  # type: ignore[arg-type]
+            yield partial(self._auth.RevokeTokens, revoke, metadata=self._metadata)
+        revoke = auth_pb2.RevokeTokensRequest(api_key=text, user_id=text)
+        yield partial(self._auth.RevokeTokens, revoke, metadata=self._metadata)
+        for request in (
+            auth_pb2.ListSessionsRequest(api_key="es256", user_id=text),
+            auth_pb2.ListSessionsRequest(api_key="es256", page_token=text),
+        ):
+            yield partial(self._auth.ListSessions, request, metadata=self._metadata)
+        clear = admin_pb2.ClearRevocationRequest(api_key="es256", user_id=text)
+        yield partial(self._admin.ClearRevocation, clear, metadata=self._metadata)
+        audit = admin_pb2.ListAuditEventsRequest(principal=text, subject=text)
+        yield partial(self._admin.ListAuditEvents, audit, metadata=self._metadata)
 
     def _in_administration(self, text: str) -> Iterator[Call]:
         admin, metadata = self._admin, self._metadata

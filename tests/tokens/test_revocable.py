@@ -150,6 +150,19 @@ def test_another_kind_is_told_how_it_is_ended(desk: Service, name: str) -> None:
     assert desk.validate(app, good.minted.text).active
 
 
+@pytest.mark.parametrize("kind", ["a refresh token", "a credential"])
+def test_a_secret_is_no_user(desk: Service, kind: str) -> None:
+    """It has the letters of a user's id, and what is ended is audited by its id: it is refused, and kept nowhere."""
+    app = desk.app()
+    text = desk.session(app)
+    if kind == "a credential":
+        text = new_credential(new_account_id(system_randomness), system_randomness).text
+    before = desk.rows()
+    assert OTHER_KINDS[kind] in refused(desk, app, UserTarget(text))["user_id"]
+    assert desk.rows() == before
+    revoke(desk, app, UserTarget("art1_fan"))  # somebody may be called so
+
+
 @pytest.mark.parametrize("enabled", [True, False])
 def test_a_development_token_is_ended_with_its_user(desk: Service, enabled: bool) -> None:
     """Nobody issued it, so it has no jti and no iat: any revocation of the user ends it, and it says so."""
