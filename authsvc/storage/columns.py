@@ -80,14 +80,15 @@ class Columns(Sequence[T], Generic[T]):
 
 
 def _packed(kind: str, values: Sequence[Any], shared: dict[str, str]) -> Iterable[Any]:
-    match kind:
-        case "n":
-            return (_NONE if value is None else value for value in values)
-        case "s":
-            return (shared.setdefault(value, value) for value in values)
-        case _:
-            return values
+    if kind == "n" and None in values:
+        return [_NONE if value is None else value for value in values]
+    if kind == "s":
+        shared.update((value, value) for value in set(values) - shared.keys())
+        return map(shared.__getitem__, values)
+    return values
 
 
-def _unpacked(kind: str, column: Iterable[Any]) -> Iterable[Any]:
-    return (None if value == _NONE else value for value in column) if kind == "n" else column
+def _unpacked(kind: str, column: Sequence[Any]) -> Iterable[Any]:
+    if kind == "n" and _NONE in column:
+        return (None if value == _NONE else value for value in column)
+    return column
