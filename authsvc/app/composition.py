@@ -28,6 +28,7 @@ from authsvc.rpc.addresses import Addresses, Network
 from authsvc.rpc.admin_servicer import AdminServicer
 from authsvc.rpc.auth_servicer import AuthServicer
 from authsvc.rpc.batches import Batches
+from authsvc.rpc.bundles import Bundles
 from authsvc.rpc.explanations import Explanations
 from authsvc.rpc.guest_servicer import GuestServicer
 from authsvc.rpc.limits import Limits
@@ -211,6 +212,10 @@ def build_server(
         admin=AdminServicer(
             domain.apps, domain.keys, domain.accounts, domain.logging, domain.revocations, domain.audit
         ),
+        bundles=Bundles(
+            domain.view, store, domain.freshness, clock=clock, development_tokens=dev or development_tokens
+        ),
+        subscribe=domain.feed.subscribe,
         authenticator=Authenticator(domain.view),
         freshness=domain.freshness,
         second_look=domain.second_look,

@@ -32,3 +32,4 @@ class Limits:
     stalled_all: int = 72
 
     send_seconds: float = 1.0  # for a watcher to take an answer
+    heartbeat_seconds: float = 4.0  # between two signs of life of a watch; verifiers are promised one in five

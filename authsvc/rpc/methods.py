@@ -82,7 +82,7 @@ def methods_of_service(service: ServiceDescriptor, servicer: object) -> Iterator
         yield Method(
             full_name(method),
             rules[full_name(method)],
-            Form.UNARY,
+            Form.WATCH if method.server_streaming else Form.UNARY,
             request_class,
             serve,
             largest_request=batch_limits.LARGEST_BATCH if batch else LARGEST_REQUEST,

@@ -18,6 +18,7 @@ from authsvc.metrics import Metrics
 from authsvc.rpc.access import HEALTH_CHECK, HEALTH_WATCH, declared_rules, foreign_rules
 from authsvc.rpc.admin_servicer import AdminServicer
 from authsvc.rpc.auth_servicer import AuthServicer
+from authsvc.rpc.bundles import Bundles
 from authsvc.rpc.explanations import Explanations
 from authsvc.rpc.guest_servicer import GuestServicer
 from authsvc.rpc.health import Health, health_methods
@@ -36,9 +37,11 @@ from authsvc.rpc.pipeline import Pipeline, Steps
 from authsvc.rpc.reflection import reflection_methods
 from authsvc.rpc.strangers import Strangers
 from authsvc.rpc.tls import TlsFiles
+from authsvc.rpc.trust_servicer import TrustServicer
+from authsvc.rpc.watching import Subscribe, Watches
 from authsvc.trust.freshness import Freshness
 from authsvc.trust.second_look import SecondLook
-from authsvc.v1 import admin_pb2, auth_pb2, guest_pb2
+from authsvc.v1 import admin_pb2, auth_pb2, guest_pb2, trust_pb2
 
 if TYPE_CHECKING:
     from authsvc.rpc.tracing import Tracing  # with its library, which is an extra
@@ -49,7 +52,8 @@ REFUSAL_THREADS = 4
 _AUTH = auth_pb2.DESCRIPTOR.services_by_name["AuthService"]
 _GUEST = guest_pb2.DESCRIPTOR.services_by_name["GuestService"]
 _ADMIN = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
-OUR_SERVICES = (_AUTH.full_name, _GUEST.full_name, _ADMIN.full_name)
+_TRUST = trust_pb2.DESCRIPTOR.services_by_name["TrustService"]
+OUR_SERVICES = (_AUTH.full_name, _GUEST.full_name, _TRUST.full_name, _ADMIN.full_name)
 REFLECTED = (*OUR_SERVICES, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection")
 
 # Health tells about itself; of the others each request says whether the store is to be asked (STRONG).
@@ -93,6 +97,8 @@ class Surface:
     auth: AuthServicer
     guest: GuestServicer
     admin: AdminServicer
+    bundles: Bundles
+    subscribe: Subscribe
     authenticator: Authenticator
     freshness: Freshness
     second_look: SecondLook
@@ -124,7 +130,8 @@ class RpcServer:
         self._pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="authsvc-rpc")
         self._refusals = ThreadPoolExecutor(REFUSAL_THREADS, thread_name_prefix="authsvc-refusal")
         self.steps = self._steps(surface, logs, randomness, metrics, tracing)
-        methods = served_methods(surface, self.health)
+        self.watches = Watches(surface.bundles, surface.subscribe, self.patience, heartbeat=limits.heartbeat_seconds)
+        methods = served_methods(surface, TrustServicer(surface.bundles, self.watches), self.health)
         metrics.calls.know(methods)
         metrics.calls.settle = self.steps.log.flush
         metrics.in_flight, metrics.stalled = self._admission.in_flight, self.patience.stalled_in_all
@@ -159,7 +166,8 @@ class RpcServer:
         self.health.shut_down()
         time.sleep(lame_duck.total_seconds())
         self._admission.drain()
-        self.health.close()  # first: its watches would never end by themselves
+        self.health.close()  # first: watches would never end by themselves
+        self.watches.close()
         self._server.stop(grace.total_seconds()).wait()
         self.patience.close()
         self.steps.log.close()
@@ -212,17 +220,19 @@ class RpcServer:
 
 def open_methods() -> frozenset[str]:
     """The methods of ours that anyone may call."""
-    rules = {name: rule for service in (_AUTH, _GUEST, _ADMIN) for name, rule in declared_rules(service).items()}
+    ours = (_AUTH, _GUEST, _TRUST, _ADMIN)
+    rules = {name: rule for service in ours for name, rule in declared_rules(service).items()}
     return frozenset(name for name, rule in rules.items() if rule.open)
 
 
-def served_methods(surface: Surface, health: Health) -> Mapping[str, Method]:
+def served_methods(surface: Surface, trust: TrustServicer, health: Health) -> Mapping[str, Method]:
     """Every method of the server. Raises ``AccessUndeclared`` or ``MethodMissing``: then it does not start."""
     rules = foreign_rules(reflection_open=surface.reflection_open)
     return by_name(
         (
             *methods_of_service(_AUTH, surface.auth),
             *methods_of_service(_GUEST, surface.guest),
+            *methods_of_service(_TRUST, trust),
             *methods_of_service(_ADMIN, surface.admin),
             *health_methods(health, rules),
             *(reflection_methods(REFLECTED, rules) if surface.reflection else ()),

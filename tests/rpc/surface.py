@@ -10,10 +10,11 @@ from typing import Any, TypeVar, cast
 
 from authsvc.accounts.authenticate import Authenticator
 from authsvc.app.composition import Domain
-from authsvc.clock import system_monotonic
+from authsvc.clock import system_clock, system_monotonic
 from authsvc.rpc.addresses import Addresses
 from authsvc.rpc.admin_servicer import AdminServicer
 from authsvc.rpc.auth_servicer import AuthServicer
+from authsvc.rpc.bundles import Bundles
 from authsvc.rpc.guest_servicer import GuestServicer
 from authsvc.rpc.limits import Limits
 from authsvc.rpc.server import Surface
@@ -24,6 +25,7 @@ from tests.rpc.http2 import Answer, Connection
 
 AUTH = "/authsvc.v1.AuthService/"
 ADMIN = "/authsvc.v1.AdminService/"
+TRUST = "/authsvc.v1.TrustService/"
 GUEST = "/authsvc.v1.GuestService/"
 
 # Each method of ours and the permission that it needs.
@@ -35,6 +37,7 @@ OURS = {
     f"{AUTH}ListSessions": "tokens.revoke",
     f"{AUTH}BatchIssueTokens": "tokens.issue",
     f"{AUTH}BatchValidateTokens": "tokens.validate",
+    f"{TRUST}GetTrustBundle": "trust.read",
     f"{ADMIN}CreateApp": "admin.write",
     f"{ADMIN}GetApp": "admin.read",
     f"{ADMIN}ListApps": "admin.read",
@@ -60,6 +63,8 @@ OURS = {
     f"{ADMIN}ListRevocations": "admin.read",
     f"{ADMIN}ListAuditEvents": "admin.read",
 }
+# Those of ours whose answers are streams.
+STREAMS = {f"{TRUST}WatchTrustBundle": "trust.read"}
 # Methods of ours that anyone may call.
 OPEN = (f"{GUEST}IssueGuestToken", f"{GUEST}RefreshGuestToken", f"{GUEST}IssueAnonymousToken")
 EVERY = (*OURS, *OPEN)
@@ -83,6 +88,8 @@ def surface_of(domain: Domain, auth: object, *, authenticator: object = None) ->
         admin=AdminServicer(
             domain.apps, domain.keys, domain.accounts, domain.logging, domain.revocations, domain.audit
         ),
+        bundles=Bundles(domain.view, domain.store, domain.freshness, clock=system_clock, development_tokens=False),
+        subscribe=domain.feed.subscribe,
         authenticator=cast(Authenticator, authenticator or Authenticator(domain.view)),
         freshness=domain.freshness,
         second_look=domain.second_look,

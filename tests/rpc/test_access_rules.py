@@ -13,7 +13,7 @@ from authsvc.rpc.access import AccessRule, AccessUndeclared, declared_rules, for
 from authsvc.rpc.limits import Limits
 from authsvc.rpc.methods import MethodMissing, methods_of_service
 from authsvc.rpc.server import RpcServer
-from authsvc.v1 import access_pb2, admin_pb2, auth_pb2, guest_pb2
+from authsvc.v1 import access_pb2, admin_pb2, auth_pb2, guest_pb2, trust_pb2
 from tests.conftest import RunningServer, StartServer
 from tests.rpc.http2 import connected
 from tests.rpc.surface import (
@@ -22,6 +22,7 @@ from tests.rpc.surface import (
     OPEN,
     OURS,
     REFLECTION,
+    STREAMS,
     VALIDATE,
     answered,
     auth_of,
@@ -50,10 +51,12 @@ def test_each_method_of_ours_has_its_published_rule() -> None:
     services = (
         auth_pb2.DESCRIPTOR.services_by_name["AuthService"],
         guest_pb2.DESCRIPTOR.services_by_name["GuestService"],
+        trust_pb2.DESCRIPTOR.services_by_name["TrustService"],
         admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
     )
     found = {name: rule for service in services for name, rule in declared_rules(service).items()}
-    guarded = {name: AccessRule(permission=Permission(permission)) for name, permission in OURS.items()}
+    needed = {**OURS, **STREAMS}
+    guarded = {name: AccessRule(permission=Permission(permission)) for name, permission in needed.items()}
     assert found == {**guarded, **dict.fromkeys(OPEN, AccessRule(open=True))}
 
 

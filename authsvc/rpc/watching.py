@@ -1,0 +1,209 @@
+"""Streams of what is known of an app: one thread tells all watchers, and none of them holds another up.
+
+A watcher is registered before its snapshot is taken: what is learnt meanwhile waits behind it. Sending lasts until the
+watcher's connection takes the message, so it is done by a few threads of its own, one message of a watcher at a time;
+a watcher that falls too far behind is ended and comes again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from itertools import chain
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from authsvc.errors import AuthError, Exhausted, Reason, Unavailable
+from authsvc.model import ApiKey, Revision
+from authsvc.rpc.bundles import Bundles
+from authsvc.rpc.call import Call
+from authsvc.rpc.methods import Send
+from authsvc.rpc.patience import Patience
+from authsvc.rpc.status import status_of
+from authsvc.trust.feed import Learnt
+from authsvc.v1 import trust_pb2 as pb
+
+MOST_BEHIND: Final = 1_024
+"""Messages that may wait for a watcher."""
+
+SENDING_THREADS: Final = 8
+
+Subscribe = Callable[[Callable[[Learnt], None]], Callable[[], None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What was learnt, and how fresh all was when it was: anything that was committed before ``as_of`` came earlier."""
+
+    learnt: Learnt
+    as_of: datetime
+
+
+class Watches:
+    """All watchers of a server. ``heartbeat`` in seconds."""
+
+    def __init__(self, bundles: Bundles, subscribe: Subscribe, patience: Patience, *, heartbeat: float) -> None:
+        self._bundles = bundles
+        self._patience = patience
+        self._heartbeat = heartbeat
+        self._lock = threading.Lock()
+        self._watchers: dict[ApiKey, set[_Watcher]] = {}
+        self._closed = False
+        self._news: SimpleQueue[_News | None] = SimpleQueue()
+        self._senders = ThreadPoolExecutor(SENDING_THREADS, thread_name_prefix="authsvc-trust-sender")
+        self._unsubscribe = subscribe(lambda learnt: self._news.put(_News(learnt, bundles.as_of)))
+        self._thread = threading.Thread(target=self._run, name="authsvc-trust-watches", daemon=True)
+        self._thread.start()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._watchers.copy().values()))
+
+    def watch(self, call: Call, api_key: ApiKey, cursor: str, send: Send) -> None:
+        """Tell a caller all it lacks, then each change; raises DRAINING, and what reading on from its cursor raises."""
+        watcher = _Watcher(call, api_key, send, self._patience, self._senders)
+        with self._lock:
+            if self._closed:
+                raise Unavailable(Reason.DRAINING)
+            self._watchers.setdefault(api_key, set()).add(watcher)
+        if not call.context.add_callback(partial(self._forget, watcher)):
+            self._forget(watcher)
+        try:
+            watcher.begin(self._bundles.from_cursor(api_key, cursor, deadline=call.deadline))
+        except BaseException:
+            self._forget(watcher)
+            raise
+
+    def close(self) -> None:
+        """End all watches with DRAINING, so that who watches asks another worker and the server need not wait."""
+        with self._lock:
+            self._closed = True
+        self._unsubscribe()
+        self._news.put(None)
+        self._thread.join()
+        for watcher in self._all():
+            watcher.end(Unavailable(Reason.DRAINING))
+        self._senders.shutdown()
+
+    def _run(self) -> None:
+        while True:
+            # Before the queue is found empty: all that these cover has been told then.
+            as_of, reached = self._bundles.as_of, self._bundles.revision
+            try:
+                news = self._news.get(timeout=self._heartbeat)
+            except Empty:
+                self._beat(as_of, reached)
+                continue
+            if news is None:
+                return
+            self._tell(news)
+
+    def _tell(self, news: _News) -> None:
+        learnt = news.learnt
+        for api_key, watchers in self._copy().items():
+            if learnt.reloaded:
+                for watcher in watchers:
+                    watcher.offer(self._bundles.snapshot(api_key))
+            elif updates := self._bundles.updates(api_key, learnt, news.as_of):
+                for watcher in watchers:
+                    watcher.offer(updates)
+
+    def _beat(self, as_of: datetime, reached: Revision) -> None:
+        """A sign of life for each watcher that may still watch."""
+        alive = self._bundles.heartbeat(as_of, reached)
+        for watcher in self._all():
+            try:
+                self._bundles.check(watcher.call.caller, watcher.api_key)
+            except AuthError as refusal:
+                watcher.end(refusal)
+            else:
+                watcher.offer((alive,))
+
+    def _forget(self, watcher: _Watcher) -> None:
+        with self._lock:
+            watchers = self._watchers.get(watcher.api_key, set())
+            watchers.discard(watcher)
+            if not watchers:
+                self._watchers.pop(watcher.api_key, None)
+
+    def _copy(self) -> Mapping[ApiKey, tuple[_Watcher, ...]]:
+        with self._lock:
+            return {api_key: tuple(watchers) for api_key, watchers in self._watchers.items()}
+
+    def _all(self) -> Iterator[_Watcher]:
+        return chain.from_iterable(self._copy().values())
+
+
+class _Watcher:
+    """One stream: what waits to be sent, in order, and whether somebody sends it."""
+
+    def __init__(
+        self, call: Call, api_key: ApiKey, send: Send, patience: Patience, senders: ThreadPoolExecutor
+    ) -> None:
+        self.call = call
+        self.api_key = api_key
+        self._send = send
+        self._patience = patience
+        self._senders = senders
+        self._lock = threading.Lock()
+        self._waiting: deque[Iterator[pb.TrustUpdate]] = deque()
+        self._sending = True  # until it begins nothing is sent
+        self._over = False
+
+    def begin(self, updates: Iterable[pb.TrustUpdate]) -> None:
+        """Send these first, and then what was offered meanwhile."""
+        with self._lock:
+            self._waiting.appendleft(iter(updates))
+            self._submit()
+
+    def offer(self, updates: Iterable[pb.TrustUpdate]) -> None:
+        """Send these as soon as what is before them is sent; end the stream when too much is."""
+        with self._lock:
+            if self._over:
+                return
+            self._waiting.append(iter(updates))
+            too_slow = len(self._waiting) > MOST_BEHIND
+            if not self._sending:
+                self._submit()
+        if too_slow:
+            self.end(Exhausted(Reason.OVERLOADED))
+
+    def end(self, error: AuthError) -> None:
+        """End the stream with the status of that error."""
+        with self._lock:
+            if self._over:
+                return
+            self._over = True
+            self._waiting.clear()
+        self._senders.submit(self._finish, error)
+
+    def _submit(self) -> None:
+        self._sending = True
+        self._senders.submit(self._drain)
+
+    def _drain(self) -> None:
+        while (updates := self._next()) is not None:
+            for update in updates:
+                if self._over or not self.call.context.is_active():
+                    return
+                with self._patience.sending(self.call):
+                    self._send(update)
+
+    def _next(self) -> Iterator[pb.TrustUpdate] | None:
+        with self._lock:
+            if not self._waiting:
+                self._sending = False
+                return None
+            return self._waiting.popleft()
+
+    def _finish(self, error: AuthError) -> None:
+        told = status_of(error)
+        self.call.reason = error.reason
+        self.call.context.set_code(told.code)
+        self.call.context.set_details(told.details)
+        self.call.context.set_trailing_metadata(told.trailing_metadata or ())
+        self._send(None)
