@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,21 +72,31 @@ def race_revocations_on_sqlite(count: int) -> Result:
 
 
 def race_revocations(count: int, process: ServerProcess) -> Result:
-    """Each target of RevokeTokens against refreshing, or showing, what it ends: so many times each."""
-    result, uses, moments = Result(), Counter[str](), random.Random(count)  # noqa: S311 - repeats itself
-    with connected(process.target, process.credential) as wire:
+    """Each target of RevokeTokens against refreshing, or showing, what it ends: so many times each, in its own app."""
+    result, targets = Result(), (*revoking.SESSION_TARGETS, *revoking.TOKEN_TARGETS)
+    with ThreadPoolExecutor(len(targets)) as pool:
+        for found in pool.map(lambda target: _race_target(target, count, process), targets):
+            result.faults += found.faults
+            result.numbers |= found.numbers
+    return result
+
+
+def _race_target(target: str, count: int, process: ServerProcess) -> Result:
+    result, uses, moments = Result(), 0, random.Random(target)  # noqa: S311 - repeats itself
+    api_key = _another_app(process, f"race-{target}")
+    with connected(process.target, process.credential, api_key=api_key) as wire:
         for number in within_limit(count, result):
-            for target, by in revoking.SESSION_TARGETS.items():
-                played = revoking.race(wire, by(wire), moments.randrange(4))
-                uses[f"refreshes against {target}"] += len(played.attempts)
-                result.faults += [
-                    f"round {number}, {target}: {each}" for each in revoking.faults_of(played, wire.status)
-                ]
-            for target, by in revoking.TOKEN_TARGETS.items():
-                faults = revoking.race_with_a_token(wire, by(wire), moments.randrange(4))
-                uses[f"rounds against {target}"] += 1
-                result.faults += [f"round {number}, {target}: {fault}" for fault in faults]
-    result.numbers |= uses
+            if target in revoking.TOKEN_TARGETS:
+                by = revoking.TOKEN_TARGETS[target](wire)
+                faults = revoking.race_with_a_token(wire, by, moments.randrange(4))
+                uses += 1
+            else:
+                played = revoking.race(wire, revoking.SESSION_TARGETS[target](wire), moments.randrange(4))
+                faults = revoking.faults_of(played, wire.status)
+                uses += len(played.attempts)
+            result.faults += [f"round {number}, {target}: {fault}" for fault in faults]
+    what = "rounds" if target in revoking.TOKEN_TARGETS else "refreshes"
+    result.numbers[f"{what} against {target}"] = uses
     return result
 
 
@@ -170,6 +181,14 @@ def _steal(wire: Wire, first: str) -> None:
     outcome = wire.refresh(first).outcome
     if outcome != "REFRESH_TOKEN_REUSED":
         raise RuntimeError(f"a stolen refresh token is answered with {outcome}")
+
+
+def _another_app(process: ServerProcess, api_key: str) -> str:
+    metadata = (("authorization", f"Bearer {process.credential}"),)
+    with grpc.insecure_channel(process.target) as channel:
+        request = admin_pb2.CreateAppRequest(api_key=api_key)
+        admin_pb2_grpc.AdminServiceStub(channel).CreateApp(request, metadata=metadata, timeout=10)
+    return api_key
 
 
 def _another_account(process: ServerProcess) -> str:

@@ -33,7 +33,7 @@ def revoke(peer: Peer, **target: Any) -> int:
 
 
 def status_after(peer: Peer, token: str, revision: int) -> str:
-    """What a server says of a token once it has seen the revision; a machine that is busy may need to be asked again."""
+    """What a server says of a token once it has seen the revision; one that is very busy is asked again."""
 
     def ask() -> str:
         try:
