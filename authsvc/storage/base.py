@@ -224,7 +224,11 @@ class Store(Protocol):
     def set_levels(
         self, levels: Sequence[LogLevel], *, reset: bool, audit: AuditEvent, deadline: Deadline | None = None
     ) -> Revision:
-        """Keep a level for each scope given, in the place of its earlier one; ``reset`` forgets all others first."""
+        """Keep a level for each scope given, in the place of its earlier one; ``reset`` forgets all others first.
+
+        With nothing to set and nothing to forget nothing changes and nothing is audited, and the revision is the
+        present one. Must raise ``ValueError`` when a scope is given twice.
+        """
 
     # -- apps ----------------------------------------------------------------------------------
 
@@ -394,7 +398,8 @@ class Store(Protocol):
 
         ``after`` is the feed's name of the last one read: session id as text, jti, user id ('' for the app). With
         ``user_id`` only that user's watermark or sessions; tokens are not known by user, so none of those.
-        Watermarks with no part left are not listed.
+        Watermarks with no part left are not listed, nor what ``trust_state`` no longer shows. Raises ``ValueError`` for
+        an ``after`` that names nothing of that kind.
         """
 
     def list_audit(
