@@ -18,6 +18,7 @@ from authsvc.storage.postgres.sessions import TURN
 from authsvc.storage.postgres.statement import Request, Row, Statement
 from tests.storage.places import PostgresPlace, SettableClock
 from tests.storage.postgres.conftest import Connection
+from tests.storage.postgres.waiting import eventually
 from tests.storage.records import APP, IDLE, SARA, a_key, an_app, an_audit, keep_session, turn
 
 EXPECTED = {
@@ -138,6 +139,39 @@ def test_statements_sent_together_are_one_transaction(link: Link, raw: Connectio
     assert raw.execute("SELECT count(*) FROM t").fetchall() == [(0,)]
     ask(link, insert(n=1), insert(n=2))
     assert raw.execute("SELECT count(*) FROM t").fetchall() == [(2,)]
+
+
+@pytest.mark.parametrize("texts", [(), ("a",), ("", "ä\n'\"{}", "x" * 70_000)])
+def test_a_tuple_of_texts_is_an_array(link: Link, texts: tuple[str, ...]) -> None:
+    """The server has the texts of a tuple as they are, in order, and as many; NUL is refused as anywhere."""
+    unnest = Statement("SELECT text FROM unnest(:texts::text[]) WITH ORDINALITY AS each (text, place) ORDER BY place")
+    assert ask(link, unnest(texts=texts)) == [[(text,) for text in texts]]
+    with pytest.raises(ValueError, match="NUL"):
+        unnest(texts=("a", "b\0"))
+
+
+def test_a_tuple_of_bytes_is_an_array(link: Link) -> None:
+    """Byte strings come as they are."""
+    unnest = Statement("SELECT part FROM unnest(:parts::bytea[]) AS part")
+    assert ask(link, unnest(parts=(b"\0\xff", b""))) == [[(b"\0\xff",), (b"",)]]
+
+
+def test_what_the_server_tells_unasked_is_kept_until_it_is_asked_for(link: Link, raw: Connection) -> None:
+    """Notifications that arrive beside other answers are not lost, come once, and are no warning."""
+    ask(link, Statement("LISTEN here")())
+    raw.execute("NOTIFY here, 'first'")
+    ask(link, Statement("SELECT 1::bigint")())
+    raw.execute("NOTIFY here, 'second'")
+    raw.execute("NOTIFY elsewhere, 'third'")
+    heard = list[str]()
+
+    def heard_both() -> bool:
+        heard.extend(link.heard())
+        return len(heard) > 1
+
+    eventually(heard_both)
+    assert heard == ["first", "second"]
+    assert not link.warned
 
 
 def servers_time(raw: Connection) -> datetime:
