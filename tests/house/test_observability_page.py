@@ -10,7 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from authsvc.app.observing import make_metrics
 from authsvc.logs import LEVEL_NAMES, SERVER_SCOPES
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "observability.md").read_text("utf-8")
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "observability.md").read_text("utf-8")
 
 
 def first_column(heading: str) -> list[str]:
@@ -38,6 +39,13 @@ def test_every_label_is_named() -> None:
         (row,) = re.findall(rf"^\| `{name}` \|([^|]*)\|", PAGE, re.MULTILINE)
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
         assert set(re.findall(r"`(\w+)`", row)) == labels
+
+
+def test_every_action_of_the_audit_is_listed() -> None:
+    """The table lists each action that a row of the audit can have; what only a log line says is not one."""
+    form = re.compile(r'"([a-z_]+\.(?:[a-z]+ed|reset))"')
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "authsvc").rglob("*.py"))
+    assert sorted(first_column("The audit")) == sorted(set(form.findall(code)) - {"logging.restored"})
 
 
 def test_every_scope_is_explained() -> None:
