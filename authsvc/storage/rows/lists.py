@@ -24,10 +24,17 @@ def after_revocation(kind: Subject, after: str | None) -> bytes | str | None:
     """
     match kind:
         case Subject.SESSION:
-            return _FIRST if after is None else uuid.UUID(after).bytes
+            return _FIRST if after is None else _session_column(after)
         case Subject.TOKEN:
             return after or ""
         case Subject.WATERMARK:
             return after
         case _:
             raise ValueError(f"a {kind} is not revoked")
+
+
+def _session_column(text: str) -> bytes:
+    try:
+        return uuid.UUID(text).bytes
+    except ValueError:
+        raise ValueError("a list of sessions goes on after a session's id") from None

@@ -203,6 +203,14 @@ class Lists:
         with pytest.raises(ValueError, match="not revoked"):
             store.list_revocations(APP, kind=kind)
 
+    def test_a_page_after_nothing_of_that_kind_is_refused(self, store: Store) -> None:
+        """What is no session's id is no place to go on from; any text is one among names."""
+        keep_app(store)
+        for after in ("", "jti", "zz" * 16):
+            with pytest.raises(ValueError, match="a session's id"):
+                store.list_revocations(APP, kind=Subject.SESSION, after=after)
+            assert names(store, Subject.TOKEN, after=after) == []
+
     def test_no_user_has_an_empty_id(self, store: Store) -> None:
         """An empty user id is a mistake of the program: it must never be taken for the whole app."""
         keep_app(store)
