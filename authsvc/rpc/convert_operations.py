@@ -53,13 +53,13 @@ def revocation_key(revocation: Revocation) -> str:
 
 def revocation_place(key: str) -> RevocationPlace:
     """Where a list has got to; raises ``ValueError`` for what no revocation is called."""
-    kind, _, name = key.partition("/")
-    match kind:
-        case Subject.WATERMARK if name in ("", ANONYMOUS_ID) or is_user_id(name):
+    kind, slash, name = key.partition("/")
+    match kind + slash:
+        case "watermark/" if name in ("", ANONYMOUS_ID) or is_user_id(name):
             return RevocationPlace(Subject.WATERMARK, name)
-        case Subject.SESSION if session_id_of(name) is not None:
+        case "session/" if session_id_of(name) is not None:
             return RevocationPlace(Subject.SESSION, name)
-        case Subject.TOKEN if is_token_id(name):
+        case "token/" if is_token_id(name):
             return RevocationPlace(Subject.TOKEN, name)
     raise ValueError("not a revocation's name")
 
