@@ -30,6 +30,8 @@ class Errors(Interceptor):
                 raise call.refusal
             return proceed(call)
         except Exception as error:  # noqa: BLE001 - `_end` raises something for each
+            # It knows this frame, and that knows the call: only the collector would ever let go of the call's stream.
+            call.refusal = None
             self._end(call, error)
 
     @contextmanager
