@@ -14,11 +14,8 @@ import threading
 from contextlib import closing
 from typing import Final
 
-import psycopg
-
 from authsvc.clock import deadline_after
 from authsvc.model import Revision
-from authsvc.storage.errors import StoreRefused
 from authsvc.storage.postgres.database import Database
 from authsvc.storage.postgres.link import Link
 from authsvc.storage.postgres.statement import Request, Statement
@@ -86,19 +83,20 @@ class Hints:
 
     def _listen(self) -> None:
         while not self._closed:
-            with contextlib.suppress(psycopg.Error, StoreRefused), closing(self._database.connect()) as link:
-                _subscribe(link)
-                self._news.set()
-                self._hear(link)
+            with contextlib.suppress(Exception):  # whatever it is, the next attempt may succeed
+                self._hear_all()
             self._news.set()
             _ready(self._awake, seconds=AGAIN_SECONDS)
 
-    def _hear(self, link: Link) -> None:
+    def _hear_all(self) -> None:
         """Until the connection breaks (``psycopg.OperationalError``) or this is closed."""
-        while not self._closed:
-            _ready(link, self._awake)
-            if any(said.partition(" ")[2] != self._origin for said in link.heard()):
-                self._news.set()
+        with closing(self._database.connect()) as link:
+            _subscribe(link)
+            self._news.set()
+            while not self._closed:
+                _ready(link, self._awake)
+                if any(said.partition(" ")[2] != self._origin for said in link.heard()):
+                    self._news.set()
 
 
 def _subscribe(link: Link) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 import psycopg
 from psycopg.errors import LockNotAvailable
 
-from authsvc.clock import deadline_after, seconds_left
+from authsvc.clock import Deadline, deadline_after, seconds_left
 from authsvc.storage.errors import StoreInUse
 from authsvc.storage.postgres.database import Database
 from authsvc.storage.postgres.faults import refused, unavailable
@@ -66,16 +66,16 @@ class StoreLock:
         self._thread = threading.Thread(target=self._watch, name="postgres-lock", daemon=True)
         self._thread.start()
 
-    def check(self) -> None:
+    def check(self, until: Deadline) -> None:
         """Raise ``Unavailable`` while the lock is not held, from the moment the server lets go of it.
 
-        Where it has just been lost, wait a moment for it to be shared again.
+        Where it has just been lost, wait a moment for it to be shared again, not beyond ``until``.
         """
         if self._held():
             return
         if not self._refusal:
             self._look.set()
-        until = deadline_after(MOMENT)
+        until = min(until, deadline_after(MOMENT))
         with self._looked:
             while not self._held():
                 if self._refusal or not self._looked.wait(max(0.0, seconds_left(until))):

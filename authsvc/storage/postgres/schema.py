@@ -10,9 +10,11 @@ from typing import Final
 
 from psycopg import errors
 
+from authsvc.clock import deadline_after
 from authsvc.storage.errors import NotAStore, SchemaTooOld, StoreUnfit
 from authsvc.storage.migrate import Applied, Migration, missing
 from authsvc.storage.postgres.link import Link
+from authsvc.storage.postgres.statement import Statement
 
 # Another process's migration may take its time, and so may ours.
 _NO_LIMITS: Final = "SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true)"
@@ -23,6 +25,9 @@ _NOT_FOR_LONG: Final = "SELECT set_config('lock_timeout', '15s', true)"
 # Of this kind of lock, and of this schema: one database may hold several stores.
 _ALONE: Final = "SELECT pg_advisory_xact_lock(%s, hashtext(current_schema()))"
 MIGRATING: Final = 0x61757468  # "auth"
+
+_EPOCH = Statement("SELECT epoch FROM meta")
+_PATIENCE: Final = 5.0
 
 _REMEMBER: Final = """
 CREATE TABLE IF NOT EXISTS migrations (
@@ -69,11 +74,11 @@ def refuse_old(link: Link, migrations: Sequence[Migration]) -> None:
 
 
 def read_epoch(link: Link) -> int:
-    """The store's epoch."""
-    row = link.execute("SELECT epoch FROM meta").fetchone()
-    if row is None:
+    """The store's epoch, where the server says it in time."""
+    (rows,) = link.exchange([_EPOCH()], deadline_after(_PATIENCE))
+    if not rows:
         raise NotAStore("the store's own row is missing: the database was altered by something else")
-    return int(row[0])
+    return int(rows[0][0])
 
 
 def _apply(link: Link, migration: Migration) -> None:

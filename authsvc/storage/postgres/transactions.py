@@ -40,13 +40,14 @@ _FATE = Statement("SELECT pg_xact_status(:transaction_id::bigint::text::xid8)")
 
 
 class Transactions:
-    """Safe to use from many threads at once. ``guard`` raises where nothing may be done now.
+    """Safe to use from many threads at once.
 
-    ``origin`` names the store to those who are told of its commits.
+    ``guard`` raises where nothing may be done now, and decides so by the deadline it is given. ``origin`` names the
+    store to those who are told of its commits.
     """
 
     def __init__(
-        self, links: Links, announcer: Announcer, present: Present, guard: Callable[[], None], origin: str
+        self, links: Links, announcer: Announcer, present: Present, guard: Callable[[Deadline], None], origin: str
     ) -> None:
         self._links = links
         self._origin = origin
@@ -105,7 +106,7 @@ class Transactions:
 
     def _with_link(self, work: Callable[[Link], T], until: Deadline, deadline: Deadline | None) -> T:
         """Do something with a connection; faults of the engine come as refusals, but for those to be repeated."""
-        self._guard()
+        self._guard(until)
         try:
             return self._links.use(work, until)
         except InDoubt as doubt:

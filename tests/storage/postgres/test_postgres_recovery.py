@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from authsvc.clock import system_clock
+from authsvc.clock import deadline_after, system_clock
 from authsvc.errors import DeadlinePassed, Reason, Unavailable
 from authsvc.model import Session
 from authsvc.storage import open_store
@@ -201,6 +201,19 @@ def test_who_lost_the_lock_to_another(place: PostgresPlace, raw: Connection, res
     else:
         eventually(partial(answers, store))
         assert now_kept(store, session) == session
+    store.close()
+
+
+def test_a_lock_that_cannot_be_shared_holds_nobody_beyond_his_deadline(place: PostgresPlace, raw: Connection) -> None:
+    """While a lost lock is about to be shared again a call waits for that, and ends with its deadline."""
+    store = open_store(place.url, clock=system_clock)
+    with raw.transaction():
+        raw.execute("LOCK TABLE meta")  # what is read under the lock
+        throw_out_holders(raw)
+        with pytest.raises(Unavailable) as refusal:
+            store.ping(deadline=deadline_after(0.1))
+        assert refusal.value.detail == "the lock on the store was lost"
+    eventually(partial(answers, store))
     store.close()
 
 
