@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from authsvc.client.retries import Retries
     from authsvc.client.status import item_error
     from authsvc.client.tls import TlsFiles, TlsUnusable
+    from authsvc.client.tokens.alarms import AlarmThread
     from authsvc.client.tokens.faults import (
         NoUser,
         ProviderFailed,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 # Three lists of the same names: for type checkers, for readers, and where each is at run time. A test holds them equal.
 __all__ = [
     "AdminCalls",
+    "AlarmThread",
     "AlreadyConnected",
     "AlreadyExists",
     "AsyncAdminCalls",
@@ -143,6 +145,7 @@ _MODULES = {
     "user.client_aio": ("AsyncUserClient",),
     "user.connecting": ("AlreadyConnected",),
     "user.people": ("EndUser",),
+    "tokens.alarms": ("AlarmThread",),
 }  # fmt: skip
 _HOMES = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 

@@ -31,7 +31,8 @@ class UserTokenInterceptor(
     stream only as long as none of its answers was delivered, and none of more than 64 messages was sent. A call that
     brings the header itself is left alone. Without a token a call ends with ``NoToken``, a ``grpc.RpcError``.
 
-    The channel decides who can read the token: use TLS unless the peer is on this host.
+    The channel decides who can read the token: use TLS unless the peer is on this host. Make no call on a channel that
+    was closed: behind interceptors of whatever kind grpcio 1.85 then ends the process, where it else raises.
     """
 
     def __init__(self, tokens: Tokens, *, placement: Placement = PLACEMENT) -> None:

@@ -11,6 +11,8 @@ from itertools import count
 
 from authsvc.clock import Monotonic, system_monotonic
 
+_LONGEST_WAIT = 3600.0  # seconds; the system's own limit is an error
+
 
 class AlarmThread:
     """Give one to several managers and they share its thread. A ring must not wait: it is heard by all in turn."""
@@ -49,7 +51,7 @@ class AlarmThread:
                     return
                 left = self._waiting[0][0] - self._monotonic()
                 if left > 0:
-                    self._changed.wait(left / 1_000_000_000)
+                    self._changed.wait(min(left / 1_000_000_000, _LONGEST_WAIT))
                     continue
                 _, _, ring = heapq.heappop(self._waiting)
             self._ring(ring)

@@ -11,6 +11,8 @@ from authsvc.client.tokens.access_token import AccessToken
 from authsvc.client.tokens.renewal import Attempt, Step
 from authsvc.logs import Alarm
 
+_FOR_EVER = 10 * 365 * 86_400.0  # seconds: who is there then asks for a token and finds that it is time
+
 
 class Reminders:
     """The alarms that are set for one manager: at most one for its load, one for its token."""
@@ -38,7 +40,7 @@ class Reminders:
         if current is None or step.renew_after is not None:
             self._call_off_renewal()
             self._call_off_renewal = _nothing
-        if current is not None and step.renew_after is not None:
+        if current is not None and step.renew_after is not None and step.renew_after < _FOR_EVER:
             # A manager that only its alarm still knows is gone, and asks for nothing more.
             ring = partial(_ring, WeakMethod(renew), current)
             self._call_off_renewal = self._alarm(timedelta(seconds=step.renew_after), ring)
