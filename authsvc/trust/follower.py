@@ -82,10 +82,16 @@ class Follower:
                 pause = _FIRST_PAUSE
                 self._stopping.wait(BREATH_SECONDS)
                 if not (self._feed.behind or self._stopping.is_set()):
-                    self._store.await_hint(POLL_SECONDS)
+                    self._await_hint()
             else:
                 self._stopping.wait(pause)
                 pause = min(2 * pause, POLL_SECONDS)
+
+    def _await_hint(self) -> None:
+        try:
+            self._store.await_hint(POLL_SECONDS)
+        except Exception:  # noqa: BLE001 - a hint is a courtesy: without any the store is looked at all the same
+            self._stopping.wait(POLL_SECONDS)
 
     def _found(self, readable: bool, reason: str = "", detail: str = "") -> None:
         if self._lost and readable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import grpc
 import pytest
@@ -17,11 +18,11 @@ from tests.rpc.surface import Metadata, bearer
 STREAMS = 128  # that a connection may have at once
 CALLS = 2 * STREAMS + 10
 
-Ask = Callable[[RunningServer], tuple[object, Metadata]]
+Ask = Callable[[RunningServer], tuple[auth_pb2.IssueTokenRequest, Metadata]]
 
 
-def token_for(server: RunningServer, user: str, **fields: object) -> tuple[object, Metadata]:
-    request = auth_pb2.IssueTokenRequest(api_key="dev", user=auth_pb2.User(id=user), **fields)  # type: ignore[arg-type]
+def token_for(server: RunningServer, user: str, **fields: Any) -> tuple[auth_pb2.IssueTokenRequest, Metadata]:
+    request = auth_pb2.IssueTokenRequest(api_key="dev", user=auth_pb2.User(id=user), **fields)
     return request, server.metadata
 
 

@@ -26,6 +26,7 @@ class Engine:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.fault: Exception | None = None
+        self.deaf = False
         self.looks = 0
         self.waits: list[float] = []
         self.hint = threading.Event()
@@ -41,6 +42,8 @@ class Engine:
 
     def await_hint(self, seconds: float) -> None:
         self.waits.append(seconds)
+        if self.deaf:
+            raise RuntimeError("no hints")
         self.hint.wait(20)
         self.hint.clear()
 
@@ -115,6 +118,15 @@ def test_its_thread_survives_a_store_that_fails(
     assert engine.waits == []
     other.revoke()
     engine.fault = None
+    until(lambda: worker.domain.view.revoked(ACME).mark_of(SARA) is not None)
+
+
+def test_without_hints_it_looks_all_the_same(worker: Worker, other: Worker, engine: Engine, follower: Follower) -> None:
+    """Whatever waiting for a hint does, the thread lives and looks again after a while."""
+    engine.deaf = True
+    follower.start()
+    until(lambda: len(engine.waits) == 1)
+    other.revoke()
     until(lambda: worker.domain.view.revoked(ACME).mark_of(SARA) is not None)
 
 
