@@ -56,10 +56,13 @@ if TYPE_CHECKING:
     from authsvc.client.tokens.pace import Pace
     from authsvc.client.tokens.providers import TokenProvider
     from authsvc.client.tokens.sessions import SavedSession
+    from authsvc.client.trust import AsyncTrustCalls, TrustCalls
     from authsvc.client.user.client import UserClient
     from authsvc.client.user.client_aio import AsyncUserClient
     from authsvc.client.user.connecting import AlreadyConnected
     from authsvc.client.user.people import EndUser
+    from authsvc.client.verifier.checked import CheckedToken, TokenNotActive, TrustStale
+    from authsvc.client.verifier.verifier import TokenVerifier
 
 # Three lists of the same names: for type checkers, for readers, and where each is at run time. A test holds them equal.
 __all__ = [
@@ -71,9 +74,11 @@ __all__ = [
     "AsyncAuthClient",
     "AsyncGuestCalls",
     "AsyncTokenManager",
+    "AsyncTrustCalls",
     "AsyncUserClient",
     "AuthClient",
     "AuthClientError",
+    "CheckedToken",
     "Conflict",
     "DeadlineExceeded",
     "EndUser",
@@ -102,9 +107,13 @@ __all__ = [
     "TokenExpired",
     "TokenInvalid",
     "TokenManager",
+    "TokenNotActive",
     "TokenProvider",
     "TokenRefused",
     "TokenTimeout",
+    "TokenVerifier",
+    "TrustCalls",
+    "TrustStale",
     "Unauthenticated",
     "Unavailable",
     "UserChanged",
@@ -129,6 +138,7 @@ _MODULES = {
     "retries": ("Retries",),
     "status": ("item_error",),
     "tls": ("TlsFiles", "TlsUnusable"),
+    "trust": ("AsyncTrustCalls", "TrustCalls"),
     "attaching.details": ("NoToken", "Placement"),
     "attaching.interceptor": ("UserTokenInterceptor",),
     "attaching.interceptor_aio": ("user_token_interceptors",),
@@ -146,6 +156,8 @@ _MODULES = {
     "user.connecting": ("AlreadyConnected",),
     "user.people": ("EndUser",),
     "tokens.alarms": ("AlarmThread",),
+    "verifier.checked": ("CheckedToken", "TokenNotActive", "TrustStale"),
+    "verifier.verifier": ("TokenVerifier",),
 }  # fmt: skip
 _HOMES = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 

@@ -20,6 +20,7 @@ from authsvc.client.logs import LogOptions, make_client_logs
 from authsvc.client.methods import Awaiting, Pages, Unary, Waiting
 from authsvc.client.request_ids import with_request_id, with_request_ids
 from authsvc.client.retries import Retries
+from authsvc.client.trust import AsyncTrustCalls, TrustCalls
 from authsvc.clock import Randomness, system_randomness
 from authsvc.logs import LoggerSystem, SecretText
 from authsvc.v1 import auth_pb2 as v1
@@ -108,6 +109,7 @@ class AuthClient(AuthMethods, Waiting):
         super().__init__(Calls(Lines(partial(open_channel, way), way.renewed), rules, pause))
         self.admin = AdminCalls(self._calls)
         self.guests = GuestCalls(self._calls.without_credential())
+        self.trust = TrustCalls(self._calls)
 
     def close(self) -> None:
         """Give the connection up; calls in flight end with CANCELLED."""
@@ -151,6 +153,7 @@ class AsyncAuthClient(AuthMethods, Awaiting):
         super().__init__(AwaitedCalls(AwaitedLines(partial(open_awaited_channel, way), way.renewed), rules, pause))
         self.admin = AsyncAdminCalls(self._calls)
         self.guests = AsyncGuestCalls(self._calls.without_credential())
+        self.trust = AsyncTrustCalls(self._calls)
 
     async def close(self) -> None:
         """Give the connection up; calls in flight are cancelled."""

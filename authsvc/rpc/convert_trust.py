@@ -20,7 +20,7 @@ from authsvc.model import (
     session_text,
 )
 from authsvc.rpc.convert import set_moment
-from authsvc.signing.jwks import key_set
+from authsvc.signing.jwks import key_set, public_key_text
 from authsvc.signing.keyring import RingKey
 from authsvc.trust.view import AppTrust
 from authsvc.v1 import trust_pb2 as pb
@@ -109,7 +109,7 @@ def _key(key: RingKey, life: timedelta | None) -> pb.TrustedKey:
         key_id=key.key_id,
         algorithm=key.verification.algorithm.value,
         state=_STATES[key.state],
-        public_jwk=key.public_jwk,
+        public_jwk=public_key_text(key),
     )
     if key.retired_at is not None and life is not None:
         set_moment(message.verifies_until, key.retired_at + life)

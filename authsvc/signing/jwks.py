@@ -18,6 +18,11 @@ def key_set(ring: KeyRing, *, now: datetime, retired_for: timedelta | None) -> b
     return write_object({"keys": [_public(key) for key in keys if key.verifies(now=now, retired_for=retired_for)]})
 
 
+def public_key_text(key: RingKey) -> str:
+    """One key as it stands in the set; empty for a secret."""
+    return write_object(_public(key)).decode("ascii") if key.public_jwk else ""
+
+
 def _public(key: RingKey) -> JsonObject:
     # The text was written from the public half alone, and never had another member than that has.
     members = read_object(key.public_jwk.encode("ascii"))

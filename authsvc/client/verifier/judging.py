@@ -1,0 +1,144 @@
+"""Saying whether a token is good: by what is known here, quickly where it was said before."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from authsvc.client.verifier.age import Age
+from authsvc.client.verifier.checked import CheckedToken, TokenNotActive, checked_locally
+from authsvc.client.verifier.trusted import Trusted
+from authsvc.clock import Clock, Monotonic
+from authsvc.model import ApiKey
+from authsvc.verify.questions import Questions, no_questions
+from authsvc.verify.verifier import Verifier
+
+_REMEMBERED = 32_768
+_CACHED_ANSWER = timedelta(seconds=30)
+
+
+class _Known(NamedTuple):
+    """A token that was found good in the state ``changes``. Time alone changes nothing from since to until."""
+
+    changes: int
+    since: float
+    until: float
+    token: CheckedToken
+
+
+class Judge:
+    """Judges tokens of one app. ``max_staleness``: how old what is known may be.
+
+    Remembers what was good by the SHA-256 of its token, and no token.
+    """
+
+    def __init__(
+        self,
+        api_key: ApiKey,
+        trusted: Trusted,
+        age: Age,
+        *,
+        max_staleness: timedelta,
+        audiences: Sequence[str],
+        clock: Clock,
+        monotonic: Monotonic,
+        remembered: int = _REMEMBERED,
+    ) -> None:
+        self.trusted = trusted
+        self.age = age
+        self._api_key = api_key
+        self._bound = max_staleness.total_seconds() * 1e9
+        self._audiences = tuple(audiences)
+        self._clock = clock
+        self._monotonic = monotonic
+        self._fresh_until = 0.0
+        self._capacity = remembered
+        self._known: dict[bytes, _Known] = {}
+        self._view = trusted.view
+        self._verifiers = {
+            allowed: Verifier(self._view, clock=clock, development_tokens=allowed, remembered_signatures=remembered)
+            for allowed in (False, True)
+        }
+
+    @property
+    def ask_service(self) -> bool:
+        """Whether tokens of the app can only be checked by asking."""
+        policy = self.trusted.policy
+        return policy is not None and policy.ask_service
+
+    @property
+    def stale(self) -> bool:
+        """Whether what is known is too old, or nothing is known yet."""
+        return self._monotonic() > self._fresh_until
+
+    def refresh(self) -> None:
+        """To be called whenever something was heard: until when it counts is worked out once, not for each token."""
+        known = self.trusted.policy is not None
+        self._fresh_until = self._monotonic() + self._bound - self.age.nanoseconds if known else 0.0
+
+    def remembered(self, token: str) -> CheckedToken | None:
+        """A token that was found good before, if it would be found good again; about nothing but itself."""
+        known = self._known.get(hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest())
+        if known is None or known.changes != self._view.changes or self._monotonic() > self._fresh_until:
+            return None
+        return known.token if known.since <= self._clock().timestamp() < known.until else None
+
+    def judge(
+        self,
+        token: str,
+        *,
+        call_cid: str | None = None,
+        channel_cid: str | None = None,
+        audience: str | None = None,
+        any_role_of: Sequence[str] | None = None,
+    ) -> CheckedToken:
+        """Judge by what is known, whose age the caller has looked at; raises ``TokenNotActive``."""
+        plain = call_cid is None and channel_cid is None and audience is None and any_role_of is None
+        questions = (
+            no_questions(self._audiences)
+            if plain
+            else Questions(
+                call_cid=call_cid,
+                channel_cid=channel_cid,
+                audience=audience,
+                any_role_of=None if any_role_of is None else tuple(any_role_of),
+                caller_audiences=self._audiences,
+            )
+        )
+        policy, changes = self.trusted.policy, self._view.changes
+        verifier = self._verifiers[policy is not None and policy.development_tokens]
+        verdict = verifier.verify(token, api_key=self._api_key, questions=questions)
+        if not verdict.active or verdict.token is None:
+            raise TokenNotActive(verdict.status.value)
+        checked = checked_locally(verdict.token)
+        if plain:
+            self._keep(token, changes, verifier.lasts_until(verdict), checked)
+        return checked
+
+    def keep_answer(self, token: str, changes: int, checked: CheckedToken) -> None:
+        """Remember what the service said of a token, for a while and as long as nothing is heard of the app.
+
+        ``changes`` is ``self.changes`` from before the service was asked.
+        """
+        expires = math.inf if checked.expires_at is None else checked.expires_at.timestamp()
+        until = min(expires, (self._clock() + _CACHED_ANSWER).timestamp())
+        self._keep(token, changes, until, checked)
+
+    @property
+    def changes(self) -> int:
+        """Grows with whatever is learnt."""
+        return self._view.changes
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def _keep(self, token: str, changes: int, until: float | None, checked: CheckedToken) -> None:
+        if until is None:
+            return
+        if len(self._known) >= self._capacity:
+            self._known.clear()  # those that are shown again are soon back
+        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        self._known[digest] = _Known(changes, self._clock().timestamp(), until, checked)
