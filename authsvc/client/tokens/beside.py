@@ -46,5 +46,13 @@ async def on_a_thread(make: Make) -> Any:
 
 
 def loop_alarm(span: timedelta, ring: Callable[[], None]) -> Callable[[], None]:
-    """An alarm of the running loop."""
-    return asyncio.get_running_loop().call_later(span.total_seconds(), ring).cancel
+    """An alarm of the running loop; none where no loop runs yet: then the first who asks finds that it is time."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return _nothing
+    return loop.call_later(span.total_seconds(), ring).cancel
+
+
+def _nothing() -> None:
+    pass

@@ -122,12 +122,17 @@ class TokenProvider:
 TokenOrProvider: TypeAlias = "str | TokenFunction | TokenProvider"
 
 
-def as_provider(token: str | None, provider: TokenFunction | TokenProvider | None) -> TokenProvider | None:
-    """A token, a provider, both or neither, as one provider; a bare function is a provider too."""
+def as_provider(token: TokenOrProvider | None, provider: TokenFunction | TokenProvider | None) -> TokenProvider | None:
+    """A token, a provider, both or neither, as one provider; a bare function is a provider too.
+
+    What stands alone in the token's place may be a provider. Raises ``TokenInvalid`` for what is neither.
+    """
+    if provider is None and (isinstance(token, TokenProvider) or callable(token)):
+        token, provider = None, token
     if provider is None:
-        return None if token is None else TokenProvider.static(token)
+        return None if token is None else TokenProvider.static(token)  # type: ignore[arg-type]  # it looks itself
     opened = provider if isinstance(provider, TokenProvider) else TokenProvider.callable(provider)
-    return opened if token is None else opened.starting_with(token)
+    return opened if token is None else opened.starting_with(token)  # type: ignore[arg-type]  # it looks itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,10 @@ from authsvc.client.tokens import faults
 from authsvc.client.tokens.keeper import OnTokenUpdated
 from authsvc.client.tokens.manager import PACE, PATIENCE, Spawn, TokenManager, start_thread
 from authsvc.client.tokens.pace import Pace
-from authsvc.client.tokens.providers import TokenProvider, as_provider
+from authsvc.client.tokens.providers import TokenOrProvider, TokenProvider
 from authsvc.client.tokens.source import TokenFunction
 from authsvc.client.user.connecting import RETRIES, Attempts, OnConnectUserError
-from authsvc.client.user.connection import NOT_ENOUGH, Connection, disconnected, nobody
+from authsvc.client.user.connection import Connection, disconnected, nobody, provider_for
 from authsvc.client.user.instances import Instances
 from authsvc.client.user.people import EndUser, as_user
 from authsvc.client.user.proving import Proof, run
@@ -57,7 +57,7 @@ class UserClient:
         api_key: str,
         user: EndUser | str | None = None,
         *,
-        token: str | None = None,
+        token: TokenOrProvider | None = None,
         token_provider: TokenFunction | TokenProvider | None = None,
         credential: str | SecretText | None = None,
         client: AuthClient | None = None,
@@ -76,7 +76,9 @@ class UserClient:
         monotonic: Monotonic = system_monotonic,
         randomness: Randomness = system_randomness,
     ) -> None:
-        Attempts(max_connect_user_retries, pace, randomness)  # a number that means nothing is said now
+        Attempts(max_connect_user_retries, pace, randomness)  # what means nothing is said now, not when it is used
+        if user is not None and auto_connect:
+            provider_for(as_user(user), token, token_provider)
         self.logs = client.logs if client is not None and log_options is None else make_client_logs(log_options)
         self._log = self.logs.get_logger("client.user")
         self._target, self._api_key = target, api_key
@@ -110,7 +112,7 @@ class UserClient:
         self._wish = user, token, token_provider
         self._spawn = spawn
         if user is not None and auto_connect:
-            self._connect_soon(as_user(user))
+            self._connect_soon(self._claim(as_user(user))[0])
 
     @classmethod
     def get_or_create(cls, api_key: str, user: EndUser | str, *, target: str = TARGET, **options: Any) -> UserClient:
@@ -120,13 +122,19 @@ class UserClient:
         it was made with are not taken over, and a warning says which.
         """
         wanted, auto_connect = as_user(user), options.pop("auto_connect", True)
-        client, differing = cls._instances.get_or_make(
-            target, api_key, wanted, options, lambda: cls(target, api_key, wanted, auto_connect=False, **options)
-        )
-        if differing is None:  # made just now, and only now known to those who fail and forget it
+        begun: list[Connection] = []
+
+        def make() -> UserClient:
             if auto_connect:
-                client._connect_soon(wanted)
-        elif differing:
+                provider_for(wanted, options.get("token"), options.get("token_provider"))
+            made = cls(target, api_key, wanted, auto_connect=False, **options)
+            begun.extend([made._claim(wanted)[0]] if auto_connect else [])
+            return made
+
+        client, differing = cls._instances.get_or_make(target, api_key, wanted, options, make)
+        for connection in begun:  # only now: one that fails has to be found before it can be forgotten
+            client._connect_soon(connection)
+        if differing:
             client._log.warn("a client of this user is there, with other options", setting=", ".join(differing))
         return client
 
@@ -139,7 +147,7 @@ class UserClient:
     def connect_user(
         self,
         user: EndUser | str | None = None,
-        token: str | None = None,
+        token: TokenOrProvider | None = None,
         token_provider: TokenFunction | TokenProvider | None = None,
     ) -> EndUser:
         """Connect a user, by default the one that the client was made for; who it is, with the final id.
@@ -203,8 +211,7 @@ class UserClient:
             self._gone, self._last_error = threading.Event(), None
             return self._connection, True
 
-    def _connect_soon(self, user: EndUser) -> None:
-        connection, _ = self._claim(user)
+    def _connect_soon(self, connection: Connection) -> None:
         self._spawn(lambda: self._connect_beside(connection))
 
     def _connect_beside(self, connection: Connection) -> None:
@@ -214,13 +221,14 @@ class UserClient:
             self._connect(connection, token, token_provider)
 
     def _connect(
-        self, connection: Connection, token: str | None, token_provider: TokenFunction | TokenProvider | None
+        self,
+        connection: Connection,
+        token: TokenOrProvider | None,
+        token_provider: TokenFunction | TokenProvider | None,
     ) -> EndUser:
         hands = _Hands(self.tokens, self._client, self._gone, self._on_error, self._log)
         try:
-            provider = as_provider(token, token_provider) or connection.asked.provider()
-            if provider is None:
-                raise ValueError(NOT_ENOUGH)
+            provider = provider_for(connection.asked, token, token_provider)
             with self._lock:
                 self._check_wanted(connection)
                 self.tokens.follow(connection.asked.final_id, provider)

@@ -21,11 +21,11 @@ from authsvc.client.tokens.keeper import OnTokenUpdated
 from authsvc.client.tokens.manager import PACE, PATIENCE
 from authsvc.client.tokens.manager_aio import AsyncTokenManager
 from authsvc.client.tokens.pace import Pace
-from authsvc.client.tokens.providers import TokenProvider, as_provider
+from authsvc.client.tokens.providers import TokenOrProvider, TokenProvider
 from authsvc.client.tokens.source import TokenFunction
 from authsvc.client.user.client import TARGET
 from authsvc.client.user.connecting import RETRIES, Attempts, OnConnectUserError
-from authsvc.client.user.connection import NOT_ENOUGH, Connection, disconnected, nobody
+from authsvc.client.user.connection import Connection, disconnected, nobody, provider_for
 from authsvc.client.user.instances import Instances
 from authsvc.client.user.people import EndUser, as_user
 from authsvc.client.user.proving import Proof, run_later
@@ -50,7 +50,7 @@ class AsyncUserClient:
         api_key: str,
         user: EndUser | str | None = None,
         *,
-        token: str | None = None,
+        token: TokenOrProvider | None = None,
         token_provider: TokenFunction | TokenProvider | None = None,
         credential: str | SecretText | None = None,
         client: AsyncAuthClient | None = None,
@@ -68,7 +68,9 @@ class AsyncUserClient:
         monotonic: Monotonic = system_monotonic,
         randomness: Randomness = system_randomness,
     ) -> None:
-        Attempts(max_connect_user_retries, pace, randomness)  # a number that means nothing is said now
+        Attempts(max_connect_user_retries, pace, randomness)  # what means nothing is said now, not when it is used
+        if user is not None and auto_connect:
+            provider_for(as_user(user), token, token_provider)
         self.logs = client.logs if client is not None and log_options is None else make_client_logs(log_options)
         self._log = self.logs.get_logger("client.user")
         self._target, self._api_key = target, api_key
@@ -107,13 +109,16 @@ class AsyncUserClient:
     ) -> AsyncUserClient:
         """As ``UserClient.get_or_create``."""
         wanted, auto_connect = as_user(user), options.pop("auto_connect", True)
-        client, differing = cls._instances.get_or_make(
-            target, api_key, wanted, options, lambda: cls(target, api_key, wanted, auto_connect=False, **options)
-        )
-        if differing is None:  # made just now, and only now known to those who fail and forget it
+
+        def make() -> AsyncUserClient:
             if auto_connect:
-                client._connect_soon(wanted)
-        elif differing:
+                provider_for(wanted, options.get("token"), options.get("token_provider"))
+            return cls(target, api_key, wanted, auto_connect=False, **options)
+
+        client, differing = cls._instances.get_or_make(target, api_key, wanted, options, make)
+        if differing is None and auto_connect:  # only now: one that fails has to be found before it can be forgotten
+            client._connect_soon(wanted)
+        if differing:
             client._log.warn("a client of this user is there, with other options", setting=", ".join(differing))
         return client
 
@@ -125,7 +130,7 @@ class AsyncUserClient:
     async def connect_user(
         self,
         user: EndUser | str | None = None,
-        token: str | None = None,
+        token: TokenOrProvider | None = None,
         token_provider: TokenFunction | TokenProvider | None = None,
     ) -> EndUser:
         """As ``UserClient.connect_user``. Whoever is cancelled while it connects the user ends that for all."""
@@ -203,13 +208,14 @@ class AsyncUserClient:
         return self._connection, True
 
     async def _connect(
-        self, connection: Connection, token: str | None, token_provider: TokenFunction | TokenProvider | None
+        self,
+        connection: Connection,
+        token: TokenOrProvider | None,
+        token_provider: TokenFunction | TokenProvider | None,
     ) -> EndUser:
         hands = _Hands(self.tokens, self._client, connection, self._on_error, self._log)
         try:
-            provider = as_provider(token, token_provider) or connection.asked.provider()
-            if provider is None:
-                raise ValueError(NOT_ENOUGH)
+            provider = provider_for(connection.asked, token, token_provider)
             self._check_wanted(connection)
             self.tokens.follow(connection.asked.final_id, provider)
             await run_later(self._proof.course(Attempts(self._retries, self._pace, self._randomness)), hands)

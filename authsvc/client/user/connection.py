@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from authsvc.client.tokens import faults
+from authsvc.client.tokens.providers import TokenOrProvider, TokenProvider, as_provider
+from authsvc.client.tokens.source import TokenFunction
 from authsvc.client.user.connecting import AlreadyConnected
 from authsvc.client.user.people import EndUser
 
@@ -43,4 +45,12 @@ def nobody(last: BaseException | None) -> BaseException:
     return faults.again(last) if last is not None else faults.NoUser.saying("nobody is connected: call connect_user")
 
 
-NOT_ENOUGH = "a user with an account needs a token, a token provider or both"
+def provider_for(
+    user: EndUser, token: TokenOrProvider | None, token_provider: TokenFunction | TokenProvider | None
+) -> TokenProvider:
+    """Where the tokens of that user come from; raises ``ValueError`` for a user with an account and nothing else, and
+    ``TokenInvalid`` for a token that is none."""
+    provider = as_provider(token, token_provider) or user.provider()
+    if provider is None:
+        raise ValueError("a user with an account needs a token, a token provider or both")
+    return provider

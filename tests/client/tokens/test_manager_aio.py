@@ -13,6 +13,7 @@ import pytest
 from authsvc.client.logs import LogOptions
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.manager_aio import AsyncTokenManager
+from authsvc.clock import system_clock
 from authsvc.logs import Level
 from authsvc.model import TokenStatus
 from tests.client.tokens.made import Machine, Provider, living, made_token
@@ -263,3 +264,15 @@ def test_with_the_loops_own_alarms(provider: Provider) -> None:
 
     run(test)
     assert provider.count == 2
+
+
+def test_a_manager_may_be_made_before_its_loop() -> None:
+    """Where no loop runs no alarm is set; it renews all the same when it is asked."""
+    text = living(system_clock)
+    manager = AsyncTokenManager("sara", lambda _: made_token(), token=text)
+
+    async def test() -> None:
+        assert await manager.token() == text
+        assert await manager.renewed(text) != text
+
+    run(test)

@@ -70,6 +70,23 @@ def test_a_user_connects_with_a_token(make: Make, machine: Machine) -> None:
     assert client.token() == text
 
 
+def test_a_provider_may_stand_where_a_token_does(make: Make, machine: Machine) -> None:
+    """As with the seed SDKs: the second thing is a token or a provider."""
+    for provider in (lambda user: living(machine.clock, user), TokenProvider.static(living(machine.clock))):
+        assert make().connect_user("sara", provider) == EndUser.regular("sara")
+
+
+def test_a_client_that_cannot_connect_is_not_made(make: Make) -> None:
+    """What the program forgot is said where it forgot it, not by the first call; unless it connects later."""
+    with pytest.raises(ValueError, match="a token, a token provider or both"):
+        make("sara")
+    with pytest.raises(faults.TokenInvalid):
+        make("sara", token="canary")
+    with pytest.raises(ValueError, match="a token, a token provider or both"):
+        UserClient.get_or_create("dev", "sara")
+    assert make("sara", auto_connect=False).connect_user("sara", made_token("sara")).id == "sara"
+
+
 def test_the_service_is_asked_where_it_can_be(backend: Make, client: AuthClient) -> None:
     """With a credential a token is only good when the service says so, whatever scope and audience it has."""
     scope = auth_pb2.TokenScope(call_cids=["default:1"])
@@ -300,6 +317,17 @@ def test_one_client_a_user(server: RunningServer, machine: Machine) -> None:
     again.close()
     assert again is not first
     assert not UserClient._instances._clients
+
+
+def test_who_finds_a_client_waits_for_its_connection(machine: Machine) -> None:
+    """Also before the thread that connects it has begun."""
+    options: dict[str, Any] = {**machine.parts, "spawn": machine.spawn}
+    machine.holding = True
+    with UserClient.get_or_create("dev", "sara", token=living(machine.clock), **options) as made:
+        with pytest.raises(faults.TokenTimeout, match="still being connected"):
+            made.token(timeout=timedelta(milliseconds=1))
+        machine.let_go()
+        assert made.token()
 
 
 def test_a_client_that_failed_is_not_found_again(server: RunningServer, machine: Machine) -> None:
