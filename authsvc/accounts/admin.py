@@ -15,6 +15,7 @@ from authsvc.accounts.rules import (
     check_mask,
     check_named,
     check_profile,
+    known_account,
     masked,
     profile_of,
 )
@@ -62,16 +63,13 @@ class AccountsAdmin:
         self._clock = clock
         self._randomness = randomness
 
-    def get(self, principal: Principal, account_id: str) -> ServiceAccount:
+    def get(self, principal: Principal, account_id: str, *, deadline: Deadline | None = None) -> ServiceAccount:
         """The account; raises ``NotFound`` (SERVICE_ACCOUNT_NOT_FOUND)."""
         check_all_apps(principal)
         faults = Faults()
         check_named("id", account_id, faults)
         faults.refuse_any()
-        account = self._view.account(AccountId(account_id))
-        if account is None:
-            raise NotFound(Reason.SERVICE_ACCOUNT_NOT_FOUND)
-        return account
+        return known_account(self._view, account_id, deadline=deadline)
 
     def all(self, principal: Principal) -> tuple[ServiceAccount, ...]:
         """All accounts, by id."""
@@ -88,7 +86,7 @@ class AccountsAdmin:
         """
         check_all_apps(principal)
         _check(profile)
-        check_apps_exist(profile, self._view)
+        check_apps_exist(profile, self._view, deadline=deadline)
         check_grant(principal, _permissions(profile))
         return self.create_as(principal.account_id, profile, deadline=deadline)
 
@@ -113,11 +111,12 @@ class AccountsAdmin:
         check_named("id", account_id, faults)
         check_mask(mask, faults)
         faults.refuse_any()
+        if "apps" in mask:  # here and not in the edit: it may look at the store
+            check_apps_exist(wanted, self._view, deadline=deadline)
 
         def edit(account: ServiceAccount) -> ServiceAccount:
             profile = masked(profile_of(account), wanted, mask)
             _check(profile)
-            check_apps_exist(profile, self._view)
             check_grant(principal, _permissions(profile))
             return _with_profile(account, profile)
 
@@ -133,7 +132,7 @@ class AccountsAdmin:
         deadline: Deadline | None = None,
     ) -> ServiceAccount:
         """Disable or enable an account; doing it twice is harmless."""
-        self.get(principal, account_id)
+        self.get(principal, account_id, deadline=deadline)
 
         def edit(account: ServiceAccount) -> ServiceAccount:
             if not disabled:
@@ -154,7 +153,7 @@ class AccountsAdmin:
         Raises ``PreconditionFailed`` (CREDENTIAL_LIMIT) when it has two, and ``CallerForbidden`` (GRANT_EXCEEDS_OWN)
         for an account that may do more than the caller: its credential would be a way up.
         """
-        self.get(principal, account_id)
+        self.get(principal, account_id, deadline=deadline)
         made = new_credential(AccountId(account_id), self._randomness)
 
         def edit(account: ServiceAccount) -> ServiceAccount:

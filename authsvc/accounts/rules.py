@@ -6,9 +6,10 @@ import re
 from dataclasses import replace
 
 from authsvc.accounts.requests import FIELDS, AccountProfile
+from authsvc.clock import Deadline
 from authsvc.errors import CallerForbidden, Faults, NotFound, Reason
-from authsvc.model import ApiKey, Permission, Principal, ServiceAccount
-from authsvc.trust.access import APP_NOT_FOUND_CODE
+from authsvc.model import AccountId, ApiKey, Permission, Principal, ServiceAccount
+from authsvc.trust.access import APP_NOT_FOUND_CODE, known_app
 from authsvc.trust.view import TrustView
 from authsvc.verify.identifiers import check_audience
 
@@ -45,9 +46,23 @@ def _check_what(profile: AccountProfile, faults: Faults) -> None:
         faults.add("permissions", "lists an entry twice")
 
 
-def check_apps_exist(profile: AccountProfile, view: TrustView) -> None:
+def known_account(view: TrustView, account_id: str, *, deadline: Deadline | None = None) -> ServiceAccount:
+    """The account, which another worker may have made just now; a second look takes no longer than ``deadline``.
+
+    Raises ``NotFound`` (SERVICE_ACCOUNT_NOT_FOUND).
+    """
+    name = AccountId(account_id)
+    account = view.account(name)
+    if account is None and view.look_again(("account", name), deadline):
+        account = view.account(name)
+    if account is None:
+        raise NotFound(Reason.SERVICE_ACCOUNT_NOT_FOUND)
+    return account
+
+
+def check_apps_exist(profile: AccountProfile, view: TrustView, *, deadline: Deadline | None = None) -> None:
     """Raise ``NotFound`` (APP_NOT_FOUND) for an app that is not there: a typo would lock the service out silently."""
-    if any(view.app(ApiKey(name)) is None for name in profile.apps):
+    if any(known_app(view, ApiKey(name), deadline=deadline) is None for name in profile.apps):
         raise NotFound(Reason.APP_NOT_FOUND, metadata=APP_NOT_FOUND_CODE)
 
 

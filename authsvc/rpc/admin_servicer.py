@@ -160,7 +160,7 @@ class AdminServicer:
 
     def GetServiceAccount(self, request: pb.GetServiceAccountRequest, call: Call) -> pb.GetServiceAccountResponse:
         """``admin.read``, all apps."""
-        account = self._accounts.get(call.caller, request.id)
+        account = self._accounts.get(call.caller, request.id, deadline=call.deadline)
         return pb.GetServiceAccountResponse(service_account=account_message(account))
 
     def ListServiceAccounts(self, request: pb.ListServiceAccountsRequest, call: Call) -> pb.ListServiceAccountsResponse:
