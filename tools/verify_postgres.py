@@ -28,7 +28,7 @@ from tools.proofs import Part, Result, race, within_limit
 CALLERS = 64
 RECOVERY_SECONDS = 10.0
 _BETWEEN = CALLERS * 4  # acknowledgements from one disaster to the next
-_OURS = "FROM pg_stat_activity WHERE application_name = 'authsvc' AND datname = current_database()"
+_OURS = "FROM pg_stat_activity WHERE application_name LIKE 'authsvc%' AND datname = current_database()"
 
 
 @dataclass(frozen=True)
