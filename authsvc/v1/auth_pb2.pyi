@@ -38,7 +38,9 @@ class _TokenKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TokenKind.V
     TOKEN_KIND_ANONYMOUS: _TokenKind.ValueType  # 3
     """A visitor without an identity."""
     TOKEN_KIND_DEVELOPMENT: _TokenKind.ValueType  # 4
-    """A token without a signature, for development only. This version accepts none."""
+    """A token without a signature, for development only: accepted where the server and the app allow
+    it, see AppSettings.
+    """
 
 class TokenKind(_TokenKind, metaclass=_TokenKindEnumTypeWrapper):
     """What kind of subject a token speaks for."""
@@ -52,7 +54,9 @@ TOKEN_KIND_GUEST: TokenKind.ValueType  # 2
 TOKEN_KIND_ANONYMOUS: TokenKind.ValueType  # 3
 """A visitor without an identity."""
 TOKEN_KIND_DEVELOPMENT: TokenKind.ValueType  # 4
-"""A token without a signature, for development only. This version accepts none."""
+"""A token without a signature, for development only: accepted where the server and the app allow
+it, see AppSettings.
+"""
 Global___TokenKind: _TypeAlias = TokenKind  # noqa: Y015
 
 class _RefreshOutcome:

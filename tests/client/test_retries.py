@@ -31,12 +31,14 @@ REPEATED = {
     *("AdminService/GetApp", "AdminService/ListApps", "AdminService/GetServiceAccount"),
     *("AdminService/ListServiceAccounts", "AdminService/GetLogging", "AdminService/ListRevocations"),
     *("AdminService/ListAuditEvents", "AuthService/RevokeTokens", "AuthService/ListSessions"),
+    *("AdminService/ListKeys", "AdminService/GetJwks"),
 }
 ONCE = {
     *("AdminService/CreateApp", "AdminService/UpdateApp", "AdminService/SuspendApp", "AdminService/ResumeApp"),
     *("AdminService/CreateServiceAccount", "AdminService/UpdateServiceAccount", "AdminService/DisableServiceAccount"),
     *("AdminService/EnableServiceAccount", "AdminService/RotateCredential", "AdminService/RevokeCredential"),
     *("AdminService/ConfigureLogging", "AdminService/ClearRevocation"),
+    *("AdminService/RotateKey", "AdminService/ActivateKey", "AdminService/RevokeKey"),
 }
 STREAMED = {name for name, entry in CALLS.items() if isinstance(entry.method, Stream)}
 

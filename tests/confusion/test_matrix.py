@@ -102,6 +102,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "AdminService.ClearRevocation": (),
     "AdminService.ListRevocations": (),
     "AdminService.ListAuditEvents": (),
+    "TrustService.GetTrustBundle": (),
+    "TrustService.WatchTrustBundle": (),
 }
 TEXTS = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES)
 NOT_TOKENS = {"page_token"}  # opaque places in a listing

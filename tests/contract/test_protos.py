@@ -23,7 +23,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.rpc import status_pb2
 
 from authsvc.errors import Reason
-from authsvc.v1 import access_pb2, admin_pb2, auth_pb2, guest_pb2
+from authsvc.v1 import access_pb2, admin_pb2, auth_pb2, guest_pb2, trust_pb2
 from tools import proto
 
 # The fields of AuthService's messages: number, label, type, name, and the oneof they are part of.
@@ -249,6 +249,10 @@ PERMISSIONS = {
         "ListRevocations": "admin.read",
         "ListAuditEvents": "admin.read",
     },
+    "TrustService": {
+        "GetTrustBundle": "trust.read",
+        "WatchTrustBundle": "trust.read",
+    },
 }
 
 OPEN = {"GuestService": ["IssueGuestToken", "RefreshGuestToken", "IssueAnonymousToken"]}
@@ -269,6 +273,10 @@ EVERYWHERE = {
     Reason.DRAINING,
     Reason.INTERNAL,
 }
+
+# What a stream is not answered with: it has no deadline but the caller's own, which ends it without a word of ours.
+OF_DEADLINES = {Reason.DEADLINE_TOO_SHORT, Reason.DEADLINE_EXCEEDED}
+STREAMS = {"TrustService.WatchTrustBundle"}
 
 
 def shipped() -> FileDescriptorSet:
@@ -342,7 +350,7 @@ def all_comments() -> dict[str, str]:
 
 def our_methods() -> list[MethodDescriptor]:
     """The methods that the generated code knows."""
-    modules = (access_pb2, auth_pb2, guest_pb2, admin_pb2)
+    modules = (access_pb2, auth_pb2, guest_pb2, admin_pb2, trust_pb2)
     services = [service for module in modules for service in module.DESCRIPTOR.services_by_name.values()]
     return [method for service in services for method in service.methods]
 
@@ -435,7 +443,14 @@ def test_a_method_documents_its_permission_and_errors(method: str) -> None:
     assert f"Permission: {PERMISSIONS[service][rpc]}\n" in all_comments()[method]
     reasons = set().union(*promised_reasons(method).values())
     assert reasons <= set(Reason)
-    assert reasons >= EVERYWHERE | OF_CREDENTIALS
+    assert reasons >= (EVERYWHERE | OF_CREDENTIALS) - (OF_DEADLINES if method in STREAMS else set())
+    assert method not in STREAMS or reasons.isdisjoint(OF_DEADLINES)
+
+
+def test_the_streams_are_known() -> None:
+    """A method that answers more than once is in the table of streams, and no other is."""
+    streams = {f"{each.containing_service.name}.{each.name}" for each in our_methods() if each.server_streaming}
+    assert streams == STREAMS
 
 
 @pytest.mark.parametrize("method", [f"{service}.{rpc}" for service, rpcs in OPEN.items() for rpc in rpcs])
@@ -468,7 +483,7 @@ def test_the_descriptor_set_stands_alone() -> None:
 def test_the_descriptor_set_and_the_code_agree() -> None:
     """What reflection describes is what the generated code speaks, access rules included."""
     spoken = FileDescriptorSet()
-    for module in (access_pb2, admin_pb2, auth_pb2, guest_pb2):
+    for module in (access_pb2, admin_pb2, auth_pb2, guest_pb2, trust_pb2):
         module.DESCRIPTOR.CopyToProto(spoken.file.add())
     described = FileDescriptorSet(file=our_files())
     for file in described.file:

@@ -66,7 +66,7 @@ def test_a_server_is_not_serving_until_somebody_looked(start_server: StartServer
     fresh.close()
 
 
-@pytest.mark.parametrize("service", ["authsvc.v1.TrustService", "authsvc.v1.authservice", "authsvc.v1.AuthService "])
+@pytest.mark.parametrize("service", ["authsvc.v1.SecretService", "authsvc.v1.authservice", "authsvc.v1.AuthService "])
 def test_a_check_of_a_service_that_is_not_here_is_not_found(server: RunningServer, service: str) -> None:
     """NOT_FOUND is what the health protocol asks for, with our reason."""
     refusal = refusal_of(lambda: check(server, service))

@@ -59,6 +59,7 @@ def test_it_lists_what_is_served(server: RunningServer, path: str) -> None:
         "authsvc.v1.AuthService",
         "authsvc.v1.GuestService",
         "authsvc.v1.AdminService",
+        "authsvc.v1.TrustService",
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
     }
@@ -81,6 +82,7 @@ def test_a_method_is_described_with_its_comment(server: RunningServer, path: str
         ("authsvc.v1.TokenInfo", "authsvc/v1/auth.proto"),
         ("authsvc.v1.GuestService.IssueGuestToken", "authsvc/v1/guest.proto"),
         ("authsvc.v1.AdminService.CreateApp", "authsvc/v1/admin.proto"),
+        ("authsvc.v1.TrustService.WatchTrustBundle", "authsvc/v1/trust.proto"),
         ("authsvc.v1.access", "authsvc/v1/access.proto"),
         ("google.rpc.ErrorInfo", "google/rpc/error_details.proto"),
         ("google.rpc.BadRequest.FieldViolation", "google/rpc/error_details.proto"),
@@ -132,6 +134,8 @@ def test_each_of_our_files_is_served_with_comments() -> None:
         "authsvc/v1/access.proto": True,
         "authsvc/v1/admin.proto": True,
         "authsvc/v1/auth.proto": True,
+        "authsvc/v1/guest.proto": True,
+        "authsvc/v1/trust.proto": True,
         "grpc_health/v1/health.proto": False,
     }.items():
         file = FileDescriptorProto()
