@@ -131,7 +131,10 @@ def _until_inactive(peer: Peer, token: str, api_key: str) -> float:
 
 
 def _wait_for_refusal(peer: Peer, metadata: object, reason: str) -> None:
-    _wait(lambda: _refusal(peer, metadata) == reason, f"an account is refused with {reason or 'nothing'}")
+    ends = time.monotonic() + _GIVEN_UP
+    while (said := _refusal(peer, metadata)) != reason:
+        if time.monotonic() > ends:
+            raise RuntimeError(f"an account is told {said or 'nothing'} instead of {reason or 'nothing'}")
 
 
 def _wait(seen: Callable[[], bool], what: str) -> None:
