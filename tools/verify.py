@@ -14,6 +14,7 @@ cut-postgres        the connection cut before and after the commit of a refresh:
 follow              so many revocations of each kind, seen by the other of two processes within 1 s; the store cut
 interleave          two revocations and a mint at once, on two processes, so many times: nothing survives that must not
 million             so many live revocations: memory and start of a worker, Validate against an empty view
+rotations           so many rotations of a key under load, on two processes; every fifth key revoked, seen within 1 s
 client-day          a day of refreshes by so many users who share a client: lost replies, restarts, nobody logged out
 
 A result is a line on standard output and var/verify/<part>.json, with the commit and the date.
@@ -33,11 +34,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tools import proofs, verify_client, verify_following, verify_postgres
+from tools import proofs, verify_client, verify_following, verify_keys, verify_postgres
 from tools.proofs import Part, Result
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = {**proofs.PARTS, **verify_postgres.PARTS, **verify_following.PARTS, **verify_client.PARTS}
+PARTS = {**proofs.PARTS, **verify_postgres.PARTS, **verify_following.PARTS, **verify_keys.PARTS, **verify_client.PARTS}
 RESULTS = ROOT / "var" / "verify"
 
 

@@ -135,7 +135,14 @@ def open_domain(
         watched, signing = WatchedClock(clock, monotonic), logs.get_logger("signing")
         cycle, maker = LifeCycle(max(FEED_BOUND, settings.max_staleness)), KeyMaker(sealer, clock=clock)
         lifetimes.callback(maker.close)
-        changes = KeyChanges(store, maker, watched, signing)
+        changes = KeyChanges(
+            view,
+            store,
+            maker,
+            watched,
+            signing,
+            catch_up=lambda deadline: follower.looks.catch_up(deadline=deadline),
+        )
         keys = KeysAdmin(view, changes, maker, cycle, watched, signing)
         keeper = KeyKeeper(view, changes, cycle, watched, signing)
         lifetimes.callback(keeper.stop)

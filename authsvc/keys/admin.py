@@ -59,7 +59,7 @@ class KeysAdmin:
     ) -> tuple[KeyDescription, ...]:
         """The keys of an app, oldest first; those that are gone are not among them."""
         trust = self._named(principal, api_key, deadline)
-        return tuple(self._described(trust, key) for key in keys_of(trust.ring))
+        return tuple(self._described(trust.app, key) for key in keys_of(trust.ring))
 
     def key_set(self, principal: Principal, api_key: str, *, deadline: Deadline | None = None) -> bytes:
         """The app's public keys as JWK set text; without keys for an app that signs by HMAC."""
@@ -76,15 +76,15 @@ class KeysAdmin:
         """
         trust = self._named(principal, api_key, deadline)
 
-        def plan(keys: Keys, present: Present, spare: KeyRecord | None) -> Move | None:
+        def plan(app: App, keys: Keys, present: Present, spare: KeyRecord | None) -> Move | None:
             if at_once:
-                return self._cycle.succeeded(keys, trust.app, present, spare=spare, reason=AT_ONCE)
-            return self._cycle.published(keys, trust.app, spare, ASKED_FOR)
+                return self._cycle.succeeded(keys, app, present, spare=spare, reason=AT_ONCE)
+            return self._cycle.published(keys, app, spare, ASKED_FOR)
 
         done = self._make(trust, plan, principal, deadline)
-        successor = _find(done.keys, done.move.key_id) if done.move is not None else pending(done.keys, trust.app)
+        successor = _find(done.keys, done.move.key_id) if done.move is not None else pending(done.keys, done.app)
         assert successor is not None
-        return self._described(trust, successor)
+        return self._described(done.app, successor)
 
     def activate(
         self,
@@ -104,11 +104,11 @@ class KeysAdmin:
         """
         trust, wanted = self._named(principal, api_key, deadline), _checked(key_id)
 
-        def plan(keys: Keys, present: Present, _: KeyRecord | None) -> Move | None:
+        def plan(app: App, keys: Keys, present: Present, _: KeyRecord | None) -> Move | None:
             key = _read(keys, wanted, etag_version)
             if key.state is KeyState.ACTIVE:
                 return None
-            if key is not pending(keys, trust.app):
+            if key is not pending(keys, app):
                 raise KeyNotReady
             early = present.now < self._cycle.signs_from(key)
             if early and not at_once:
@@ -116,7 +116,7 @@ class KeysAdmin:
             return self._cycle.activated(keys, wanted, present, AT_ONCE if early else ASKED_FOR)
 
         done = self._make(trust, plan, principal, deadline)
-        return self._described(trust, _find(done.keys, wanted))
+        return self._described(done.app, _find(done.keys, wanted))
 
     def revoke(
         self,
@@ -134,12 +134,12 @@ class KeysAdmin:
         """
         trust, wanted = self._named(principal, api_key, deadline), _checked(key_id)
 
-        def plan(keys: Keys, present: Present, spare: KeyRecord | None) -> Move | None:
+        def plan(app: App, keys: Keys, present: Present, spare: KeyRecord | None) -> Move | None:
             _read(keys, wanted, etag_version)
-            return self._cycle.revoked(keys, trust.app, wanted, present, spare=spare, reason=ASKED_FOR)
+            return self._cycle.revoked(keys, app, wanted, present, spare=spare, reason=ASKED_FOR)
 
         done = self._make(trust, plan, principal, deadline)
-        return self._described(trust, _find(done.keys, wanted))
+        return self._described(done.app, _find(done.keys, wanted))
 
     def first(self, app: App, *, secret: bytes = b"", deadline: Deadline | None = None) -> KeyRecord:
         """The first key of a new app, which signs at once; with ``secret``, one that others hold too."""
@@ -150,21 +150,17 @@ class KeysAdmin:
 
         What cannot be done now is done by whoever looks after the keys next: the settings are what counts.
         """
-        trust = self._view.app(app.api_key)
-        if trust is None:
-            return
 
-        def plan(keys: Keys, present: Present, spare: KeyRecord | None) -> Move | None:
+        def plan(app: App, keys: Keys, present: Present, spare: KeyRecord | None) -> Move | None:
             return self._cycle.succession(keys, app, present.now, spare)
 
         try:
-            self._changes.make(app, keys_of(trust.ring), plan, by=principal.account_id, deadline=deadline)
+            self._changes.make(app.api_key, plan, by=principal.account_id, deadline=deadline)
         except AuthError as fault:
             self._log.warn("no key of the new algorithm yet", app=app.api_key, reason=fault.reason)
 
     def _make(self, trust: AppTrust, plan: Plan, principal: Principal, deadline: Deadline | None) -> Done:
-        keys = self._changes.read(trust.app, deadline=deadline)
-        return self._changes.make(trust.app, keys, plan, by=principal.account_id, deadline=deadline)
+        return self._changes.make(trust.app.api_key, plan, by=principal.account_id, deadline=deadline)
 
     def _named(self, principal: Principal, api_key: str, deadline: Deadline | None) -> AppTrust:
         """The app of that name; an empty one is a fault: no key is touched because a name was left out."""
@@ -174,12 +170,13 @@ class KeysAdmin:
         faults.refuse_any()
         return app_for(self._view, principal, api_key, deadline=deadline)
 
-    def _described(self, trust: AppTrust, key: KeyRecord) -> KeyDescription:
-        known = trust.ring.keys.get(key.key_id)
+    def _described(self, app: App, key: KeyRecord) -> KeyDescription:
+        trust = self._view.app(app.api_key)
+        known = trust.ring.keys.get(key.key_id) if trust is not None else None
         return KeyDescription(
             key=key,
             signs_from=self._cycle.signs_from(key) if key.state is KeyState.PENDING else None,
-            verifies_until=verifies_until(key, trust.app) if key.state is KeyState.RETIRED else None,
+            verifies_until=verifies_until(key, app) if key.state is KeyState.RETIRED else None,
             weak=known is not None and known.weak,
         )
 

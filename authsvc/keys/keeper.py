@@ -8,10 +8,10 @@ from typing import Final
 
 from authsvc.clock import deadline_after
 from authsvc.errors import AuthError, Reason
-from authsvc.keys.changes import KeyChanges, KeysChanged, keys_of
+from authsvc.keys.changes import KeyChanges, KeysChanged
 from authsvc.keys.watched_clock import WatchedClock
 from authsvc.logs import Logger
-from authsvc.model import KeyRecord
+from authsvc.model import App, KeyRecord
 from authsvc.signing.lifecycle import Keys, LifeCycle, Move, Present
 from authsvc.trust.view import AppTrust, TrustView
 
@@ -81,20 +81,21 @@ class KeyKeeper:
         return (trust for trust in known if trust is not None)
 
     def _keep(self, trust: AppTrust) -> int:
-        def due(keys: Keys, present: Present, spare: KeyRecord | None) -> Move | None:
-            return self._cycle.due(keys, trust.app, present, spare=spare)
-
-        keys, made = keys_of(trust.ring), 0
-        while True:
+        made = 0
+        known: AppTrust | None = trust
+        while known is not None:
+            deadline = deadline_after(_PATIENCE_SECONDS)
             try:
-                done = self._changes.attempt(
-                    trust.app, keys, due, by=KEEPER, deadline=deadline_after(_PATIENCE_SECONDS)
-                )
+                done = self._changes.attempt(known, self._due, by=KEEPER, deadline=deadline)
             except KeysChanged:
                 return made  # another process was faster: what it did is in the view when this one looks again
             if done.move is None:
                 return made
-            keys, made = done.keys, made + 1
+            made, known = made + 1, self._view.app(trust.app.api_key)
+        return made
+
+    def _due(self, app: App, keys: Keys, present: Present, spare: KeyRecord | None) -> Move | None:
+        return self._cycle.due(keys, app, present, spare=spare)
 
     def _failed(self, reason: str, detail: str) -> None:
         if not self._fails:

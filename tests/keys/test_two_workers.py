@@ -10,8 +10,9 @@ import pytest
 from authsvc.errors import AlreadyExists
 from authsvc.model import App, KeyState, TokenStatus
 from authsvc.signing.lifecycle import LEAD_TIME
+from authsvc.trust.view import TrustView
 from tests.conftest import HandClock
-from tests.keys.scene import Worker, a_worker
+from tests.keys.scene import ACME, Worker, a_worker
 from tests.storage.crowd import all_at_once
 from tests.storage.postgres.server import Server
 
@@ -110,6 +111,31 @@ def test_a_command_looks_at_the_store_and_not_at_its_memory(pair: tuple[Worker, 
     other.keys.activate(other.operator, "acme", successor, at_once=True, etag_version=None)
     follow(one)
     assert one.active() == other.active() == successor
+
+
+def test_a_worker_that_is_behind_has_one_active_key_all_the_time(pair: tuple[Worker, Worker]) -> None:
+    """What a worker writes never comes before what others wrote: at each step of its view one key is active."""
+    pair[0].new_app()
+    follow(*pair)
+    counts: list[int] = []
+    for worker in pair:
+        view = worker.domain.view
+        worker.domain.feed.subscribe(lambda _, view=view: counts.append(_active_keys(view)))  # type: ignore[misc]
+    for turn in range(6):
+        behind, ahead = pair if turn % 2 else pair[::-1]
+        former = behind.active()
+        ahead.rotate(at_once=True)
+        ahead.rotate()
+        behind.revoke(former)
+        behind.rotate(at_once=True)
+    follow(*pair)
+    assert len(counts) > 24
+    assert set(counts) == {1}
+
+
+def _active_keys(view: TrustView) -> int:
+    trust = view.app(ACME)
+    return 0 if trust is None else sum(key.state is ACTIVE for key in trust.ring.keys.values())
 
 
 def test_no_worker_meets_a_kid_it_does_not_know(pair: tuple[Worker, Worker]) -> None:
