@@ -20,8 +20,9 @@ from authsvc.keys.keeper import KeyKeeper
 from authsvc.keys.making import KeyMaker
 from authsvc.keys.watched_clock import WatchedClock
 from authsvc.logs import SERVER_SCOPES, Alarm, LoggerSystem, sink_for_format
-from authsvc.metrics import Metrics
+from authsvc.metrics import JanitorState, Metrics
 from authsvc.operations.audit import AuditAdmin
+from authsvc.operations.janitor import Janitor
 from authsvc.operations.logging import LoggingAdmin
 from authsvc.operations.revocations import RevocationsAdmin
 from authsvc.rpc.addresses import Addresses, Network
@@ -79,6 +80,7 @@ class Domain:
     second_look: SecondLook
     keys: KeysAdmin
     keeper: KeyKeeper
+    janitor: Janitor
     apps: AppsAdmin
     accounts: AccountsAdmin
     logging: LoggingAdmin
@@ -146,6 +148,9 @@ def open_domain(
         keys = KeysAdmin(view, changes, maker, cycle, watched, signing)
         keeper = KeyKeeper(view, changes, cycle, watched, signing)
         lifetimes.callback(keeper.stop)
+        janitor = Janitor(store, logs.get_logger("storage"), clock=clock)
+        lifetimes.callback(janitor.stop)
+        metrics.janitor = lambda: JanitorState(janitor.removed, janitor.lag.total_seconds(), view.count_revoked())
         apps = AppsAdmin(view, store, keys, issuer=settings.issuer, clock=clock, randomness=randomness)
         accounts = AccountsAdmin(view, store, clock=clock, randomness=randomness)
         yield Domain(
@@ -159,6 +164,7 @@ def open_domain(
             second_look=second_look,
             keys=keys,
             keeper=keeper,
+            janitor=janitor,
             apps=apps,
             accounts=accounts,
             logging=logging,

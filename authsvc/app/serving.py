@@ -62,6 +62,7 @@ def _serve(server: RpcServer, domain: Domain, settings: Settings, stopping: Simp
             print(greeting(target, make_dev_things(domain, settings, target)), flush=True)
         domain.follower.start()
         domain.keeper.start()
+        domain.janitor.start()
         readiness.start()
         _settle_memory()
         log.info("server ready", target=target, version=__version__, pid=os.getpid())

@@ -15,6 +15,7 @@ from authsvc.cli.keys import keys
 from authsvc.cli.logging import logging
 from authsvc.cli.migrate import migrate
 from authsvc.cli.revocations import revocations
+from authsvc.cli.rotations import guest_key, kek, refresh_key
 from authsvc.cli.serve import serve
 from authsvc.cli.sessions import sessions
 from authsvc.cli.token import token
@@ -36,8 +37,11 @@ app.command()(migrate)
 app.add_typer(accounts, name="accounts")
 app.add_typer(apps, name="apps")
 app.add_typer(audit, name="audit")
+app.add_typer(guest_key, name="guest-key")
+app.add_typer(kek, name="kek")
 app.add_typer(keys, name="keys")
 app.add_typer(logging, name="logging")
+app.add_typer(refresh_key, name="refresh-key")
 app.add_typer(revocations, name="revocations")
 app.add_typer(sessions, name="sessions")
 app.add_typer(token, name="token")

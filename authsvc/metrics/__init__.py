@@ -5,7 +5,7 @@ not know who counts: it imports nothing of ours, and everything a label may say 
 """
 
 from authsvc.metrics.calls import CallMetrics
-from authsvc.metrics.metrics import CacheState, Metrics
+from authsvc.metrics.metrics import CacheState, JanitorState, Metrics
 from authsvc.metrics.tallies import OTHER
 
-__all__ = ["OTHER", "CacheState", "CallMetrics", "Metrics"]
+__all__ = ["OTHER", "CacheState", "CallMetrics", "JanitorState", "Metrics"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -21,6 +21,15 @@ class CacheState:
     hits: int = 0
     misses: int = 0
     size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JanitorState:
+    """What was forgotten, by table, and for how long the oldest thing that could be has waited, in seconds."""
+
+    removed: Mapping[str, int] = field(default_factory=dict)
+    lag: float = 0.0
+    revocations: int = 0
 
 
 class Metrics(Collector):
@@ -43,6 +52,7 @@ class Metrics(Collector):
         self.in_flight: Callable[[], int] = _nothing
         self.stalled: Callable[[], int] = _nothing
         self.signature_cache: Callable[[], CacheState] = CacheState
+        self.janitor: Callable[[], JanitorState] = JanitorState
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -61,6 +71,15 @@ class Metrics(Collector):
         yield CounterMetricFamily("authsvc_signature_cache_hits", "Signatures known from before.", cache.hits)
         yield CounterMetricFamily("authsvc_signature_cache_misses", "Signatures that were not known.", cache.misses)
         yield GaugeMetricFamily("authsvc_signature_cache_size", "Signatures that are remembered.", cache.size)
+        janitor = self.janitor()
+        purged = CounterMetricFamily("authsvc_purged_rows", "Rows that no longer mattered.", labels=["table"])
+        for table, count in sorted(janitor.removed.items()):
+            purged.add_metric([table], count)
+        yield purged
+        yield GaugeMetricFamily(
+            "authsvc_purge_lag_seconds", "For how long the oldest row that could go has waited.", janitor.lag
+        )
+        yield GaugeMetricFamily("authsvc_revocations", "Revocations that are remembered.", janitor.revocations)
         yield from self.store.families()
 
 

@@ -96,6 +96,28 @@ class Sealer:
             raise SealBroken("the sealed bytes were changed or moved") from None
 
 
+def kek_id_of(sealed: bytes) -> bytes:
+    """Which KEK a sealed text is under."""
+    return sealed[1 : 1 + _KEK_ID]
+
+
+def rewrapped(sealed: bytes, place: Place, old: Kek, new: Sealer) -> bytes:
+    """The sealed text with its data key wrapped by another KEK; unchanged where that has wrapped it already.
+
+    The content is not opened. Raises ``SealBroken`` when it is under neither, or does not belong to that place.
+    """
+    if kek_id_of(sealed) == new.kek.id:
+        new.open(sealed, place)
+        return sealed
+    Sealer(old, new.randomness).open(sealed, place)  # says what is wrong where something is
+    head = 1 + _KEK_ID
+    nonce, wrapped = sealed[head : head + _NONCE], sealed[head + _NONCE : head + _NONCE + _WRAPPED]
+    data_key = AESGCM(old.secret).decrypt(nonce, wrapped, place.associated_data)
+    nonce = new.randomness(_NONCE)
+    wrapped = AESGCM(new.kek.secret).encrypt(nonce, data_key, place.associated_data)
+    return b"".join((_VERSION, new.kek.id, nonce, wrapped, sealed[head + _NONCE + _WRAPPED :]))
+
+
 def load_kek(path: Path) -> Kek:
     """Read a KEK file: 32 raw bytes, or 64 hex digits, or base64url text of 32 bytes, with an optional newline.
 

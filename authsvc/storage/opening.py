@@ -64,6 +64,19 @@ def apply_missing(url: str, *, clock: Clock, randomness: Randomness = system_ran
     return sqlite.apply_missing(sqlite_path(url), clock=clock, randomness=randomness)
 
 
+def scrub(url: str) -> None:
+    """Leave nothing of rows that were replaced or removed in the files of the store at ``url``.
+
+    For when nobody uses it: it is written anew. Raises as ``open_store``.
+    """
+    if _is_postgres(url):
+        with _driver_wanted():
+            from authsvc.storage import postgres  # noqa: PLC0415
+        postgres.scrub(url)
+    else:
+        sqlite.scrub(sqlite_path(url))
+
+
 def sqlite_path(url: str) -> Path:
     """The path in a ``sqlite:///`` address; raises ``StoreUrlInvalid``."""
     parts = _split(url)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from secrets import token_hex
 
 import psycopg
-from psycopg import errors
+from psycopg import errors, sql
 
 from authsvc.storage.errors import StoreUnfit
 from authsvc.storage.migrate import Migration, shipped
@@ -64,6 +64,18 @@ def apply_missing(url: str) -> tuple[Migration, ...]:
     """Apply them; returns those that this call applied. Raises as ``open_postgres``."""
     with connected(database_at(url)) as link:
         return apply_due(link, shipped(BACKEND))
+
+
+def scrub(url: str) -> None:
+    """Write the tables of keys and secrets anew, so that nothing of replaced rows is left in them.
+
+    Waits for whoever uses them. Raises as ``open_postgres``.
+    """
+    with connected(database_at(url)) as link:
+        link.autocommit = True
+        link.execute("SET statement_timeout = 0")
+        for table in ("keys", "secrets"):
+            link.execute(sql.SQL("VACUUM (FULL) {}").format(sql.Identifier(table)))
 
 
 @contextlib.contextmanager

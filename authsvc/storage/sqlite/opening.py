@@ -14,7 +14,7 @@ from authsvc.clock import Clock, Randomness
 from authsvc.storage.batches import BatchObserver, Unobserved
 from authsvc.storage.errors import NotAStore
 from authsvc.storage.migrate import Migration, shipped
-from authsvc.storage.sqlite.connection import Database
+from authsvc.storage.sqlite.connection import Database, fetch
 from authsvc.storage.sqlite.faults import ENGINE_FAULTS, unavailable
 from authsvc.storage.sqlite.files import prepare
 from authsvc.storage.sqlite.lock import Lock
@@ -69,6 +69,17 @@ def apply_missing(path: Path, *, clock: Clock, randomness: Randomness) -> tuple[
         missing = find_missing(path)
         _bring_up(database, clock, randomness)
     return missing
+
+
+def scrub(path: Path) -> None:
+    """Write the database anew, so that its files hold nothing of rows that are no more; nobody else may have it open.
+
+    Raises as ``open_sqlite``.
+    """
+    database = Database(path.absolute(), BUSY_TIMEOUT)
+    with contextlib.closing(Lock(database.path, alone=True)), _connected(database) as connection:
+        fetch(connection, "VACUUM")
+        fetch(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _bring_up(database: Database, clock: Clock, randomness: Randomness) -> int:
