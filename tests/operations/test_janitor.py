@@ -18,7 +18,7 @@ from authsvc.operations.janitor import BUDGET, ROWS, Janitor
 from authsvc.storage import open_store
 from authsvc.storage.base import Purged, Store
 from tests.conftest import HandClock
-from tests.storage.records import APP, a_key, an_app, an_event
+from tests.storage.records import APP, a_key, an_app, an_audit
 
 LOGS = LoggerSystem(["storage"])
 
@@ -28,9 +28,9 @@ def store(tmp_path: Path, clock: HandClock) -> Iterator[Store]:
     """A store with an app and 450 single tokens that are revoked for an hour."""
     url = f"sqlite:///{tmp_path}/store.db"
     with closing(open_store(url, clock=clock, randomness=system_randomness)) as store:
-        store.create_app(an_app(), a_key(), an_event())
+        store.create_app(an_app(), a_key(), an_audit())
         for number in range(450):
-            store.revoke_token(APP, TokenId(f"jti-{number}"), clock() + timedelta(hours=1), an_event())
+            store.revoke_token(APP, TokenId(f"jti-{number}"), clock() + timedelta(hours=1), an_audit())
         yield store
 
 
