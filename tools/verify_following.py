@@ -62,6 +62,7 @@ def weigh(count: int) -> Result:
         lifetimes.callback(server.close)
         empty, full = (_weighed(lifetimes, server, revocations) for revocations in (0, count))
         held = million.memory(full[0])["now"] - million.memory(empty[0])["now"]
+        starting = [round(million.processor_seconds(peer), 2) for peer, _ in (empty, full)]
         costs = million.validation_seconds([empty[0], full[0]], rounds=8, calls=1_000)
         verdicts = million.verifying_seconds([0, count], rounds=20)
         result.numbers |= {
@@ -71,6 +72,7 @@ def weigh(count: int) -> Result:
             "memory of an empty worker, MB": million.memory(empty[0])["now"],
             "ready after s": round(full[1], 2),
             "an empty one after s": round(empty[1], 2),
+            "processor time until then, s": starting,
             "validate, us of processor time": [round(cost * 1e6, 1) for cost in costs],
             "validate ratio": round(costs[1] / costs[0], 3),
             "the verdict in it, us": [round(cost * 1e6, 2) for cost in verdicts],

@@ -69,11 +69,11 @@ def validation_seconds(peers: Sequence[Peer], *, rounds: int, calls: int) -> lis
     for _ in range(rounds):
         for number, peer in enumerate(peers):
             tokens = [peer.issue(f"user-{secrets.token_hex(6)}").token for _ in range(calls)]
-            began = _processor_seconds(peer)
+            began = processor_seconds(peer)
             for text in tokens:
                 if peer.status(text) != "ACTIVE":
                     raise RuntimeError("a token that nobody revoked is dead")
-            best[number] = min(best[number], (_processor_seconds(peer) - began) / calls)
+            best[number] = min(best[number], (processor_seconds(peer) - began) / calls)
     return best
 
 
@@ -110,7 +110,8 @@ def _world(count: int) -> Verifier:
     return world.verifier()
 
 
-def _processor_seconds(peer: Peer) -> float:
+def processor_seconds(peer: Peer) -> float:
+    """What a server has taken of the processors since it was started."""
     # After the name in parentheses: field 14 and 15 of proc(5) are user and system time in ticks.
     fields = Path(f"/proc/{peer.process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
