@@ -15,6 +15,7 @@ os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")  # as the se
 
 import grpc
 import pytest
+from hypothesis import settings
 
 from authsvc.accounts.requests import AccountProfile
 from authsvc.app.composition import Domain, build_server, open_domain
@@ -32,6 +33,11 @@ from tests.alarms import HandAlarms
 pytest.register_assert_rewrite(
     "tests.storage.contract", "tests.storage.places", "tests.storage.crowd", "tests.storage.sqlite"
 )
+
+
+# No timing is asserted, not even that of one example: machines are shared.
+settings.register_profile("authsvc", deadline=None)
+settings.load_profile("authsvc")
 
 
 class HandClock:
