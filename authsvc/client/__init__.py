@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from authsvc.client.user.people import EndUser
     from authsvc.client.verifier.checked import CheckedToken, TokenNotActive, TrustStale
     from authsvc.client.verifier.verifier import TokenVerifier
+    from authsvc.client.verifier.verifier_aio import AsyncTokenVerifier
 
 # Three lists of the same names: for type checkers, for readers, and where each is at run time. A test holds them equal.
 __all__ = [
@@ -74,6 +75,7 @@ __all__ = [
     "AsyncAuthClient",
     "AsyncGuestCalls",
     "AsyncTokenManager",
+    "AsyncTokenVerifier",
     "AsyncTrustCalls",
     "AsyncUserClient",
     "AuthClient",
@@ -158,6 +160,7 @@ _MODULES = {
     "tokens.alarms": ("AlarmThread",),
     "verifier.checked": ("CheckedToken", "TokenNotActive", "TrustStale"),
     "verifier.verifier": ("TokenVerifier",),
+    "verifier.verifier_aio": ("AsyncTokenVerifier",),
 }  # fmt: skip
 _HOMES = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 

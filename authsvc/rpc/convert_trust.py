@@ -96,6 +96,8 @@ def changed_revocations(changes: Iterable[Change], api_key: ApiKey) -> Iterator[
 
 def _mode(trust: AppTrust) -> pb.VerificationMode.ValueType:
     secret = any(not key.public_jwk and key.state is not KeyState.REVOKED for key in trust.ring.keys.values())
+    # Tokens without a kid are the imported key's, also when it is revoked: verifiers could not say which that is.
+    secret |= trust.app.settings.accept_unmanaged_tokens and trust.ring.imported_key_id() is not None
     return pb.VERIFICATION_MODE_ASK_SERVICE if secret else pb.VERIFICATION_MODE_LOCAL
 
 

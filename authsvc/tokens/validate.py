@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from authsvc.clock import Deadline
 from authsvc.errors import Faults
 from authsvc.model import Kind, Permission, Principal
 from authsvc.tokens.development import DevelopmentNotice
 from authsvc.tokens.requests import ValidateRequest
-from authsvc.tokens.rules import check_after_revision, check_cid
+from authsvc.tokens.rules import check_after_revision
 from authsvc.trust.access import app_for, still_admitted
 from authsvc.trust.catching_up import CatchingUp
 from authsvc.trust.view import TrustView
-from authsvc.verify.identifiers import MAX_AUDIENCE_LENGTH, ROLE_FORM, is_role
-from authsvc.verify.questions import Questions, no_questions
+from authsvc.verify.questions import Questions, check_askable, no_questions
 from authsvc.verify.verdict import Verdict
 from authsvc.verify.verifier import Verifier
 
@@ -49,15 +50,9 @@ class Validate:
             self._catching_up.check()
             questions = no_questions(principal.audiences)
         else:
-            _check(request)
+            questions = _checked(request)
             principal = self._caught_up(principal, request, deadline, arrival)
-            questions = Questions(
-                call_cid=request.call_cid,
-                channel_cid=request.channel_cid,
-                audience=request.audience,
-                any_role_of=request.any_role_of,
-                caller_audiences=principal.audiences,
-            )
+            questions = replace(questions, caller_audiences=principal.audiences)
         trust = app_for(self._view, principal, request.api_key, deadline=deadline)
         verdict = self._verifier.verify(
             request.token, api_key=trust.app.api_key, questions=questions, deadline=deadline
@@ -84,19 +79,14 @@ class Validate:
         return self._verifier.lasts_until(verdict)
 
 
-def _check(request: ValidateRequest) -> None:
-    faults = Faults()
-    check_cid(request.call_cid, "call_cid", faults)
-    check_cid(request.channel_cid, "channel_cid", faults)
-    if request.audience is not None and not 0 < len(request.audience) <= MAX_AUDIENCE_LENGTH:
-        faults.add("audience", f"must be 1 to {MAX_AUDIENCE_LENGTH} characters where it is present")
-    if request.any_role_of is not None:
-        if not request.any_role_of:
-            faults.add("roles", "is present but empty: list any_of, or leave it out")
-        for index, role in enumerate(request.any_role_of):
-            if not is_role(role):
-                faults.add(f"roles.any_of[{index}]", f"must be {ROLE_FORM}")
+def _checked(request: ValidateRequest) -> Questions:
+    questions, faults = (
+        Questions(request.call_cid, request.channel_cid, request.audience, request.any_role_of),
+        Faults(),
+    )
+    check_askable(questions, faults)
     if request.strong is None:
         faults.add("consistency", "must be CACHED or STRONG, or unspecified for CACHED")
     check_after_revision(request.after_revision, faults)
     faults.refuse_any()
+    return questions

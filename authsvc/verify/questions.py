@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from authsvc.errors import Faults
 from authsvc.model import ApiKey, TokenScope, TokenStatus
 from authsvc.signing.rejected import Rejected
 from authsvc.verify.claims import AccessClaims
+from authsvc.verify.identifiers import CID_FORM, MAX_AUDIENCE_LENGTH, ROLE_FORM, is_cid, is_role
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,21 @@ class Questions:
 def no_questions(caller_audiences: tuple[str, ...]) -> Questions:
     """What a service asks that asks nothing: nearly all that is ever asked, so it is kept."""
     return Questions(caller_audiences=caller_audiences)
+
+
+def check_askable(questions: Questions, faults: Faults) -> None:
+    """Note what cannot be asked: a question that is present is never empty, and has the form of what it asks about."""
+    for field, cid in (("call_cid", questions.call_cid), ("channel_cid", questions.channel_cid)):
+        if cid is not None and not is_cid(cid):
+            faults.add(field, f"must be {CID_FORM}")
+    if questions.audience is not None and not 0 < len(questions.audience) <= MAX_AUDIENCE_LENGTH:
+        faults.add("audience", f"must be 1 to {MAX_AUDIENCE_LENGTH} characters where it is present")
+    if questions.any_role_of is not None:
+        if not questions.any_role_of:
+            faults.add("roles", "is present but empty: list any_of, or leave it out")
+        for index, role in enumerate(questions.any_role_of):
+            if not is_role(role):
+                faults.add(f"roles.any_of[{index}]", f"must be {ROLE_FORM}")
 
 
 def check_audience(claims: AccessClaims, questions: Questions, *, api_key: ApiKey) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from datetime import timedelta
+from hashlib import sha256
 from typing import NamedTuple
 
 from authsvc.client.verifier.age import Age
@@ -16,7 +16,7 @@ from authsvc.model import ApiKey
 from authsvc.verify.questions import Questions, no_questions
 from authsvc.verify.verifier import Verifier
 
-_REMEMBERED = 32_768
+REMEMBERED = 32_768
 _CACHED_ANSWER = timedelta(seconds=30)
 
 
@@ -45,13 +45,17 @@ class Judge:
         audiences: Sequence[str],
         clock: Clock,
         monotonic: Monotonic,
-        remembered: int = _REMEMBERED,
+        remembered: int = REMEMBERED,
     ) -> None:
+        if not api_key:
+            raise ValueError("name the app whose tokens are checked")
+        if max_staleness <= timedelta(0):
+            raise ValueError("max_staleness is longer than nothing")
         self.trusted = trusted
         self.age = age
+        self.nothing_asked = no_questions(tuple(audiences))
         self._api_key = api_key
         self._bound = max_staleness.total_seconds() * 1e9
-        self._audiences = tuple(audiences)
         self._clock = clock
         self._monotonic = monotonic
         self._fresh_until = 0.0
@@ -81,40 +85,20 @@ class Judge:
 
     def remembered(self, token: str) -> CheckedToken | None:
         """A token that was found good before, if it would be found good again; about nothing but itself."""
-        known = self._known.get(hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest())
+        known = self._known.get(_fingerprint(token))
         if known is None or known.changes != self._view.changes or self._monotonic() > self._fresh_until:
             return None
         return known.token if known.since <= self._clock().timestamp() < known.until else None
 
-    def judge(
-        self,
-        token: str,
-        *,
-        call_cid: str | None = None,
-        channel_cid: str | None = None,
-        audience: str | None = None,
-        any_role_of: Sequence[str] | None = None,
-    ) -> CheckedToken:
+    def judge(self, token: str, questions: Questions) -> CheckedToken:
         """Judge by what is known, whose age the caller has looked at; raises ``TokenNotActive``."""
-        plain = call_cid is None and channel_cid is None and audience is None and any_role_of is None
-        questions = (
-            no_questions(self._audiences)
-            if plain
-            else Questions(
-                call_cid=call_cid,
-                channel_cid=channel_cid,
-                audience=audience,
-                any_role_of=None if any_role_of is None else tuple(any_role_of),
-                caller_audiences=self._audiences,
-            )
-        )
         policy, changes = self.trusted.policy, self._view.changes
         verifier = self._verifiers[policy is not None and policy.development_tokens]
         verdict = verifier.verify(token, api_key=self._api_key, questions=questions)
         if not verdict.active or verdict.token is None:
             raise TokenNotActive(verdict.status.value)
         checked = checked_locally(verdict.token)
-        if plain:
+        if questions is self.nothing_asked:
             self._keep(token, changes, verifier.lasts_until(verdict), checked)
         return checked
 
@@ -133,12 +117,16 @@ class Judge:
         return self._view.changes
 
     def __len__(self) -> int:
-        return len(self._known)
+        """How many tokens are remembered, in the larger of the two memories."""
+        return max(len(self._known), *(len(verifier.signatures) for verifier in self._verifiers.values()))
 
     def _keep(self, token: str, changes: int, until: float | None, checked: CheckedToken) -> None:
         if until is None:
             return
         if len(self._known) >= self._capacity:
             self._known.clear()  # those that are shown again are soon back
-        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-        self._known[digest] = _Known(changes, self._clock().timestamp(), until, checked)
+        self._known[_fingerprint(token)] = _Known(changes, self._clock().timestamp(), until, checked)
+
+
+def _fingerprint(token: str) -> bytes:
+    return sha256(token.encode("utf-8", "surrogatepass")).digest()

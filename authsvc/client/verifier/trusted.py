@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from authsvc.model import (
+    Algorithm,
     ApiKey,
     App,
     AppSettings,
@@ -27,6 +28,7 @@ from authsvc.model import (
 )
 from authsvc.signing.jwk import KeyRefused, parse_key
 from authsvc.signing.keyring import RingKey
+from authsvc.signing.keys import VerificationKey
 from authsvc.trust.view import TrustView
 from authsvc.v1 import trust_pb2 as v1
 
@@ -75,6 +77,7 @@ class Trusted:
                 self._complete(update.cursor)
         if update.cursor and self._building is None:
             self.cursor = update.cursor
+            self.view.reached(_revision(update.cursor))
 
     def reconcile(self, policy: v1.TrustPolicy) -> bool:
         """Take a policy that was asked for; whether it was newer than what the stream has told."""
@@ -83,13 +86,18 @@ class Trusted:
         self._put_policy(policy)
         return True
 
+    def forget_old(self, now: datetime) -> None:
+        """Forget revocations of what can no longer live; ``now`` by the service's clock."""
+        self.view.prune(now)
+
     def _put_policy(self, policy: v1.TrustPolicy) -> None:
         if self._building is None and self.policy is not None and policy.revision < self.policy.revision:
             return  # of a worker that is behind; it will tell of the newer one too
         view = self._building or self.view
         self._api_key = ApiKey(policy.api_key)
         known = view.app(self._api_key)
-        keys = [_ring_key(key, policy) for key in policy.keys if key.public_jwk]
+        revoked = v1.TRUSTED_KEY_STATE_REVOKED
+        keys = [_ring_key(key, policy) for key in policy.keys if key.public_jwk or key.state == revoked]
         ids = {key.key_id for key in keys}
         # Every policy is whole, so a key that it does not name is no more.
         gone = [] if known is None else [key_id for key_id in known.ring.keys if key_id not in ids]
@@ -132,8 +140,14 @@ class Trusted:
 
 def _is_older(cursor: str, than: str) -> bool:
     """Whether a cursor of the same store is of an earlier revision; those of another epoch cannot be compared."""
-    (epoch, _, revision), (known_epoch, _, known) = cursor.partition("-"), than.partition("-")
-    return epoch == known_epoch and revision.isdecimal() and known.isdecimal() and int(revision) < int(known)
+    same_store = cursor.partition("-")[0] == than.partition("-")[0]
+    return same_store and _revision(cursor) < _revision(than)
+
+
+def _revision(cursor: str) -> Revision:
+    """Up to which change a cursor goes; 0 where another version of the service writes them otherwise."""
+    number = cursor.rpartition("-")[2]
+    return Revision(int(number)) if number.isdecimal() else Revision(0)
 
 
 def _app(policy: v1.TrustPolicy) -> App:
@@ -163,6 +177,8 @@ def _app(policy: v1.TrustPolicy) -> App:
 
 
 def _ring_key(key: v1.TrustedKey, policy: v1.TrustPolicy) -> RingKey:
+    if not key.public_jwk:  # a secret that was revoked: nothing is verified by it, and that is said by its name
+        return RingKey(VerificationKey(KeyId(key.key_id), Algorithm(key.algorithm), None), KeyState.REVOKED, "")
     try:
         verification = parse_key(key.public_jwk)
     except KeyRefused as fault:

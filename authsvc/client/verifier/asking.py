@@ -1,0 +1,90 @@
+"""What is asked about a token, here and of the service, and who answers: the same for threads and for tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from authsvc import errors as rules
+from authsvc.client.errors import Failure, InvalidRequest, Violation
+from authsvc.client.verifier.checked import CheckedToken, TrustStale, checked_by_service
+from authsvc.client.verifier.judging import Judge
+from authsvc.v1 import auth_pb2 as v1
+from authsvc.verify.questions import Questions, check_askable
+
+WhenStale = Literal["fail_closed", "ask_service"]
+
+
+class Asked(NamedTuple):
+    """What to ask the service, and what was known before."""
+
+    request: v1.ValidateTokenRequest
+    changes: int
+    keep: bool
+
+
+class Asking:
+    """Decides who answers: what is known here, the service, or nobody."""
+
+    def __init__(self, judge: Judge, api_key: str, when_stale: WhenStale) -> None:
+        if when_stale not in ("fail_closed", "ask_service"):
+            raise ValueError("when_stale must be fail_closed or ask_service")
+        self._judge = judge
+        self._api_key = api_key
+        self._ask_when_stale = when_stale == "ask_service"
+
+    def here(self, token: str, questions: Questions) -> CheckedToken | None:
+        """The answer by what is known here; None where the service is to be asked.
+
+        Raises ``TokenNotActive``; ``TrustStale`` where nobody can say.
+        """
+        stale = self._judge.stale
+        if stale and not self._ask_when_stale:
+            raise TrustStale
+        return None if stale or self._judge.ask_service else self._judge.judge(token, questions)
+
+    def of_service(self, token: str, questions: Questions) -> Asked:
+        """The same question as the service takes it."""
+        request = v1.ValidateTokenRequest(
+            api_key=self._api_key,
+            token=token,
+            call_cid=questions.call_cid,
+            channel_cid=questions.channel_cid,
+            audience=questions.audience,
+            roles=None if questions.any_role_of is None else v1.RoleCheck(any_of=questions.any_role_of),
+        )
+        # While nothing is heard of revocations an answer must not be relied on a second time.
+        keep = questions is self._judge.nothing_asked and not self._judge.stale
+        return Asked(request, self._judge.changes, keep)
+
+    def told(self, asked: Asked, answer: v1.ValidateTokenResponse) -> CheckedToken:
+        """What the service's answer means; raises ``TokenNotActive``."""
+        checked = checked_by_service(answer)
+        if asked.keep:
+            self._judge.keep_answer(asked.request.token, asked.changes, checked)
+        return checked
+
+
+def questions_of(
+    judge: Judge,
+    call_cid: str | None,
+    channel_cid: str | None,
+    audience: str | None,
+    any_role_of: Sequence[str] | None,
+) -> Questions:
+    """What is asked; raises ``InvalidRequest`` for what the service would not take either."""
+    if call_cid is None and channel_cid is None and audience is None and any_role_of is None:
+        return judge.nothing_asked
+    if isinstance(any_role_of, str):
+        raise TypeError("any_role_of is a list of roles, not one")
+    roles = None if any_role_of is None else tuple(any_role_of)
+    questions = Questions(call_cid, channel_cid, audience, roles, judge.nothing_asked.caller_audiences)
+    faults = rules.Faults()
+    check_askable(questions, faults)
+    try:
+        faults.refuse_any()
+    except rules.InvalidRequest as refused:
+        violations = tuple(Violation(each.field, each.description) for each in refused.violations)
+    else:
+        return questions
+    raise InvalidRequest(Failure("INVALID_ARGUMENT", "INVALID_REQUEST", "the question breaks rules", violations))
