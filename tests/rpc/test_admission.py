@@ -63,6 +63,7 @@ def test_the_limits_are_the_published_ones() -> None:
         "stalled_open": 8,
         "stalled_all": 72,
         "send_seconds": 1.0,
+        "heartbeat_seconds": 4.0,
     }
 
 
