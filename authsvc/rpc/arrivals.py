@@ -34,13 +34,14 @@ Serve = Callable[[Call], Message]
 class Arrivals(ThreadPoolExecutor):
     """Stands in the place of a pool, and gives calls to ``pool`` once their message is there.
 
-    ``serve`` is the way of a call on a thread; ``completed`` is told of calls that were answered without it.
+    ``serve`` is the way of a call on a thread; ``completed`` is told of calls that were answered from memory without
+    it, which none is where it is None.
     """
 
     def __init__(
         self,
         serve: Serve,
-        completed: Callable[[Call], None],
+        completed: Callable[[Call], None] | None,
         patience: Patience,
         *,
         pool: ThreadPoolExecutor,
@@ -70,11 +71,11 @@ class Arrivals(ThreadPoolExecutor):
     def _arrived(self, arrival: _Arrival, wait: Wait) -> None:
         """Runs on the serving thread: it must not wait, nor raise."""
         self._patience.arrived(wait)
-        call, method = arrival.call, arrival.call.known_method
+        call, method, completed = arrival.call, arrival.call.known_method, self._completed
         if call.body is None:
             self._pool.submit(arrival)
-        elif method.remembered is not None and (answer := method.remembered(call)) is not None:
-            arrival.answer(answer, self._completed)
+        elif completed and method.remembered and (answer := method.remembered(call)) is not None:
+            arrival.answer(answer, completed)
         elif method.quick is not None and _is_quick(call, method.quick):
             arrival()
         else:

@@ -61,7 +61,9 @@ class Pipeline(grpc.ServerInterceptor):
         self._refusals = refusals
         self._arrive = [interceptor.arrive for interceptor in steps.chain if has_part(interceptor, "arrive")]
         self._serve = _nest(steps.chain)
-        self._arrivals = Arrivals(self._serve, steps.log.completed, patience, pool=pool, refusals=refusals)
+        # A call answered from memory has no span: where spans are wanted every call goes the whole way.
+        completed = steps.log.completed if steps.tracing is None else None
+        self._arrivals = Arrivals(self._serve, completed, patience, pool=pool, refusals=refusals)
 
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Handler | None], details: grpc.HandlerCallDetails

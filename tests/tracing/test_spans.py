@@ -99,6 +99,15 @@ def test_a_token_that_is_not_active_is_a_reason(traced: RunningServer, spans: Ke
     assert (found["rpc.grpc.status_code"], found["authsvc.reason"]) == (0, "MALFORMED")
 
 
+def test_a_call_that_repeats_another_has_a_span_too(traced: RunningServer, spans: KeptSpans) -> None:
+    """An answer that could be given from memory is found out, so that nothing is missing from the traces."""
+    token = issue(traced).token
+    request = pb.ValidateTokenRequest(api_key="dev", token=token)
+    for _ in range(3):
+        assert traced.auth().ValidateToken(request, metadata=traced.metadata).active
+    assert len(spans.named(VALIDATE_SPAN)) == 3
+
+
 def test_methods_that_are_not_there_share_a_name(traced: RunningServer, spans: KeptSpans) -> None:
     """Names that callers make up are in no span; such a call is an error of the kind the conventions name."""
     with connected(traced.target) as connection:
