@@ -125,11 +125,13 @@ class LossyClient:
     counts: Counter[str] = field(default_factory=Counter)
     logs: LoggerSystem = field(default_factory=lambda: LoggerSystem(("client.tokens",), built_in=lambda *_: None))
 
-    def refresh_token(self, request: auth_pb2.RefreshTokenRequest) -> auth_pb2.RefreshTokenResponse:
+    def refresh_token(
+        self, request: auth_pb2.RefreshTokenRequest, *, timeout: timedelta
+    ) -> auth_pb2.RefreshTokenResponse:
         """As the client's own; some replies get lost, all of those that a server makes in its last seconds."""
         if not self.keeping_request_ids:
             request = auth_pb2.RefreshTokenRequest(refresh_token=request.refresh_token)
-        answer = self._reached().refresh_token(request)
+        answer = self._reached().refresh_token(request, timeout=timeout)
         self.counts[auth_pb2.RefreshOutcome.Name(answer.outcome).removeprefix("REFRESH_OUTCOME_").lower()] += 1
         if self.timeline.seconds >= self.dying_from or self.chances.random() < self.lost:
             self.counts["lost replies"] += 1

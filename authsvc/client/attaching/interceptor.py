@@ -29,7 +29,8 @@ class UserTokenInterceptor(
 
     A call that the peer refuses because the token has expired or was revoked is made once more with the next token; a
     stream only as long as none of its answers was delivered, and none of more than 64 messages was sent. A call that
-    brings the header itself is left alone. Without a token a call ends with ``NoToken``, a ``grpc.RpcError``.
+    brings the header itself is left alone. Without a token a call ends with ``NoToken``, a ``grpc.RpcError``. Where no
+    token is there yet, ``future`` waits for the first one.
 
     The channel decides who can read the token: use TLS unless the peer is on this host. Make no call on a channel that
     was closed: behind interceptors of whatever kind grpcio 1.85 then ends the process, where it else raises.
@@ -63,9 +64,10 @@ class UserTokenInterceptor(
             return start(details)
         token = self._token(course)
         call = start(course.with_token(token))
-        if not call.done():  # a caller of ``future``, who must not be kept waiting
-            return PendingCall(call, lambda ended: self._again(ended, course, start, kept, token), _on_a_thread)
-        return self._again(call, course, start, kept, token) or call
+        if call.done() and refusal_of(call) is None:
+            return call
+        # Nothing tells a caller that waits from one of ``future``, who must not be kept waiting: both get a future.
+        return PendingCall(call, lambda ended: self._again(ended, course, start, kept, token), _on_a_thread)
 
     def _stream(self, details: Any, start: Start, kept: Kept) -> Iterator[Any]:
         course = Course(details, self._placement)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -18,12 +19,14 @@ from authsvc.v1 import auth_pb2, guest_pb2
 class Issuer:
     """Asks for the tokens of an app through ``client``, an ``AuthClient`` or an ``AsyncAuthClient``.
 
-    A client with a service credential asks as a backend (AuthService), one without as a front end (GuestService).
+    A client with a service credential asks as a backend (AuthService), one without as a front end (GuestService). No
+    call is still under way after ``timeout``: a turn of a session that is repeated must not arrive after the next one.
     """
 
     client: Any  # the two clients have the same calls; those of the second are awaited
     api_key: str
     as_backend: bool
+    timeout: timedelta
 
     @property
     def awaited(self) -> bool:
@@ -36,11 +39,11 @@ class Issuer:
             request = auth_pb2.IssueTokenRequest(
                 api_key=self.api_key, guest=guest, refreshable=True, request_id=request_id
             )
-            return partial(self.client.issue_token, request)
+            return partial(self.client.issue_token, request, timeout=self.timeout)
         public = guest_pb2.IssueGuestTokenRequest(
             api_key=self.api_key, guest=guest, refreshable=True, request_id=request_id
         )
-        return partial(self.client.guests.issue_guest_token, public)
+        return partial(self.client.guests.issue_guest_token, public, timeout=self.timeout)
 
     def anonymous(self, scope: auth_pb2.TokenScope, role: str) -> Make:
         """The call that lets somebody without an identity watch; only a backend can ask for a role."""
@@ -48,19 +51,19 @@ class Issuer:
             request = auth_pb2.IssueTokenRequest(
                 api_key=self.api_key, anonymous=auth_pb2.Anonymous(role=role), scope=scope
             )
-            return partial(self.client.issue_token, request)
+            return partial(self.client.issue_token, request, timeout=self.timeout)
         if role:
             raise ValueError("a front end cannot choose a role for anonymous users: the app does (anonymous_role)")
         public = guest_pb2.IssueAnonymousTokenRequest(api_key=self.api_key, scope=scope)
-        return partial(self.client.guests.issue_anonymous_token, public)
+        return partial(self.client.guests.issue_anonymous_token, public, timeout=self.timeout)
 
     def refresh(self, refresh_token: str, request_id: str) -> Make:
         """The call that turns a refresh token; front ends can turn only those of sessions that front ends opened."""
         if self.as_backend:
             request = auth_pb2.RefreshTokenRequest(refresh_token=refresh_token, request_id=request_id)
-            return partial(self.client.refresh_token, request)
+            return partial(self.client.refresh_token, request, timeout=self.timeout)
         public = guest_pb2.RefreshGuestTokenRequest(refresh_token=refresh_token, request_id=request_id)
-        return partial(self.client.guests.refresh_guest_token, public)
+        return partial(self.client.guests.refresh_guest_token, public, timeout=self.timeout)
 
 
 def guest_message(id_hint: str, name: str, image: str, custom: Mapping[str, object] | None) -> auth_pb2.Guest:

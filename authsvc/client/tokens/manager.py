@@ -67,7 +67,7 @@ class TokenManager:
         monotonic: Monotonic = system_monotonic,
         randomness: Randomness = system_randomness,
     ) -> None:
-        issuer = None if client is None else Issuer(client, api_key, as_backend=not as_front_end)
+        issuer = None if client is None else Issuer(client, api_key, not as_front_end, pace.provider_timeout)
         self._keeper = TokenKeeper(issuer, pace, log_options, Chances(clock, monotonic, randomness))
         self._on_token_updated = on_token_updated
         self._reminders = Reminders(AlarmThread() if alarm is None else alarm)

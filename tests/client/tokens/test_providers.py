@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,10 +12,13 @@ import pytest
 from authsvc.client import AsyncAuthClient, AuthClient, Failure, PermissionDenied, RefreshRefused, Unavailable
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.access_token import read_access_token
+from authsvc.client.tokens.issuer import Issuer
 from authsvc.client.tokens.manager import TokenManager
 from authsvc.client.tokens.manager_aio import AsyncTokenManager
-from authsvc.client.tokens.providers import TokenProvider
+from authsvc.client.tokens.pace import Pace
+from authsvc.client.tokens.providers import Surroundings, TokenProvider
 from authsvc.client.tokens.sessions import SavedSession
+from authsvc.clock import system_randomness
 from authsvc.logs import Level, SecretText
 from authsvc.v1 import auth_pb2
 from tests.client.tokens.made import Machine, made_token
@@ -120,13 +124,16 @@ class LosesReplies:
         self.logs = client.logs
         self.guests = self
         self.requests: list[Any] = []
+        self.timeouts: list[timedelta] = []
         self._client = client
         self._lost = lost
 
-    def refresh_token(self, request: auth_pb2.RefreshTokenRequest) -> Any:
+    def refresh_token(self, request: auth_pb2.RefreshTokenRequest, *, timeout: timedelta) -> Any:
+        self.timeouts.append(timeout)
         return self._pass_on(self._client.refresh_token, request)
 
-    def issue_token(self, request: auth_pb2.IssueTokenRequest) -> Any:
+    def issue_token(self, request: auth_pb2.IssueTokenRequest, *, timeout: timedelta) -> Any:
+        self.timeouts.append(timeout)
         return self._pass_on(self._client.issue_token, request)
 
     def _pass_on(self, call: Callable[[Any], Any], request: Any) -> Any:
@@ -271,3 +278,34 @@ def test_sessions_and_guests_where_callers_await(server: RunningServer, machine:
                 await manager.close()
 
     asyncio.run(test())
+
+
+def test_a_turn_that_is_answered_twice_is_one_turn(client: AuthClient, machine: Machine) -> None:
+    """An attempt that was given up may be answered after its repeat was: the chain does not go back to that."""
+    saved: list[SavedSession] = []
+    provider = TokenProvider.session(sign_in(client).refresh_token, on_session_updated=saved.append)
+    source = provider.open(
+        Surroundings(
+            Issuer(client, "dev", True, timedelta(seconds=5)), system_randomness, client.logs.get_logger("client")
+        )
+    )
+    assert source is not None
+    given_up, repeat = source.begin("sara"), source.begin("sara")
+    repeat.read(repeat.make())
+    late = given_up.make()
+    assert is_active(client, str(given_up.read(late)))
+    assert len(saved) == 1
+    machine.clock.move(minutes=10)
+    following = source.begin("sara")
+    assert is_active(client, str(following.read(following.make())))
+
+
+def test_no_attempt_outlives_its_deadline(
+    make: Callable[..., TokenManager], client: AuthClient, machine: Machine
+) -> None:
+    """A call that is given up is over by then: what came late, after the next turn, would be taken for a thief's."""
+    lossy = LosesReplies(client, lost=0)
+    session = TokenProvider.session(sign_in(client).refresh_token)
+    for provider in (session, TokenProvider.guest("jack"), TokenProvider.anonymous(["room:1"])):
+        make(None, provider, client=lossy, pace=Pace(provider_timeout=timedelta(seconds=3))).token()
+    assert lossy.timeouts == [timedelta(seconds=3)] * 3
