@@ -33,6 +33,10 @@ if TYPE_CHECKING:
         Unavailable,
         Violation,
     )
+    from authsvc.client.guarding.current import current_token
+    from authsvc.client.guarding.interceptor import TokenAuthInterceptor
+    from authsvc.client.guarding.interceptor_aio import AsyncTokenAuthInterceptor
+    from authsvc.client.guarding.rules import Rule
     from authsvc.client.guest import AsyncGuestCalls, GuestCalls
     from authsvc.client.logs import LogOptions
     from authsvc.client.retries import Retries
@@ -74,6 +78,7 @@ __all__ = [
     "AsyncAdminCalls",
     "AsyncAuthClient",
     "AsyncGuestCalls",
+    "AsyncTokenAuthInterceptor",
     "AsyncTokenManager",
     "AsyncTokenVerifier",
     "AsyncTrustCalls",
@@ -101,10 +106,12 @@ __all__ = [
     "ProviderFailed",
     "RefreshRefused",
     "Retries",
+    "Rule",
     "SavedSession",
     "SignInRequired",
     "TlsFiles",
     "TlsUnusable",
+    "TokenAuthInterceptor",
     "TokenError",
     "TokenExpired",
     "TokenInvalid",
@@ -123,6 +130,7 @@ __all__ = [
     "UserTokenInterceptor",
     "Violation",
     "WrongUser",
+    "current_token",
     "item_error",
     "user_token_interceptors",
 ]
@@ -144,6 +152,10 @@ _MODULES = {
     "attaching.details": ("NoToken", "Placement"),
     "attaching.interceptor": ("UserTokenInterceptor",),
     "attaching.interceptor_aio": ("user_token_interceptors",),
+    "guarding.current": ("current_token",),
+    "guarding.interceptor": ("TokenAuthInterceptor",),
+    "guarding.interceptor_aio": ("AsyncTokenAuthInterceptor",),
+    "guarding.rules": ("Rule",),
     "tokens.faults": (
         "NoUser", "ProviderFailed", "SignInRequired", "TokenError", "TokenExpired", "TokenInvalid",
         "TokenRefused", "TokenTimeout", "UserChanged", "WrongUser",
