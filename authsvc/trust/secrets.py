@@ -27,6 +27,12 @@ class _Secret:
     usable_at: datetime
     sealed: SealedSecret = field(repr=False)
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("service-wide secrets are not pickled")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("service-wide secrets are not pickled")
+
 
 class SecretRing:
     """The secrets of one purpose by number. Reading takes no lock. Does not print or pickle them.
