@@ -33,8 +33,8 @@ class AlarmThread:
             if self._running:
                 self._changed.notify()
             else:
-                self._running = True
                 threading.Thread(target=self._run, name="authsvc-client-alarm", daemon=True).start()
+                self._running = True
         return partial(self._call_off, number)
 
     def _call_off(self, number: int) -> None:

@@ -169,7 +169,11 @@ class TokenManager:
             self._go(lambda: self._keeper.arrived(attempt, text))
 
     def _start(self, attempt: Attempt) -> None:
-        self._spawn(partial(self._ask, attempt))
+        try:
+            self._spawn(partial(self._ask, attempt))
+        except RuntimeError as fault:  # no thread can be started now: those who wait must not wait for ever
+            error = fault
+            self._go(lambda: self._keeper.failed(attempt, error))
 
     def _late(self, attempt: Attempt) -> None:
         self._go(lambda: self._keeper.late(attempt))

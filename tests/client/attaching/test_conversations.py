@@ -158,3 +158,15 @@ def test_a_cancelled_call_ends_the_one_beneath(peer: Peer) -> None:
 
 async def _answer(call: Any) -> Any:
     return await call
+
+
+def test_a_stream_is_a_call_like_any_other(channel: Any) -> None:
+    """What else callers do with one: ask for its time, its metadata and its text, and be told of its end."""
+    ended: queue.SimpleQueue[str] = queue.SimpleQueue()
+    call = channel.unary_stream("/peer.Echo/UnaryStream")(b"one", timeout=SECONDS)
+    assert next(iter(call)) == b"hello"
+    assert call.add_callback(lambda: ended.put("told"))
+    assert 0 < call.time_remaining() <= SECONDS
+    assert list(call) == [b"one", b"one"]
+    assert ended.get(timeout=SECONDS) == "told"
+    assert (tuple(call.initial_metadata()), tuple(call.trailing_metadata()), call.details()) == ((), (), "")

@@ -124,6 +124,21 @@ def test_trailers_may_say_it_too(calling: Calling, peer: Peer, provider: Provide
     assert calling.make("UnaryUnary", "sara", provider, token=OLD) == [b"one"]
 
 
+def test_details_that_were_cut_say_nothing(calling: Calling, peer: Peer, provider: Provider) -> None:
+    """Trailers that someone on the way has cut are no reason to ask the provider, nor to fail otherwise."""
+
+    class Cut(grpc.Status):
+        code = grpc.StatusCode.UNAUTHENTICATED
+        details = "EXPIRED"
+        trailing_metadata = (("grpc-status-details-bin", b"\x08\x10\x12\xff"),)
+
+    peer.refusal = Cut()
+    with pytest.raises(grpc.RpcError) as raised:
+        calling.make("UnaryUnary", "sara", provider, token=OLD)
+    assert code(raised.value) is grpc.StatusCode.UNAUTHENTICATED
+    assert provider.count == 0
+
+
 def test_a_stream_that_has_begun_is_not_made_again(calling: Calling, peer: Peer, provider: Provider) -> None:
     """What was delivered cannot be taken back: the refusal is the caller's, who has the first answers."""
     peer.refused_after = 1

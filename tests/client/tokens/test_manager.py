@@ -361,3 +361,24 @@ def test_nothing_prints_a_token(make: Callable[..., TokenManager], machine: Mach
     manager = make("sara", lambda _: text, token=text)
     assert "canary" not in repr(provider)
     assert text not in repr(provider) + repr(manager) + repr(vars(manager)) + repr(vars(manager._keeper._renewal))
+
+
+def test_a_machine_without_threads_fails_nobody_for_good(make: Callable[..., TokenManager], machine: Machine) -> None:
+    """Where no thread can be started the attempt has failed: who waits is told, and the next one may succeed."""
+    threads = iter([RuntimeError("can't start new thread")] * 2)
+
+    def spawn(work: Callable[[], None]) -> None:
+        fault = next(threads, None)
+        if fault is not None:
+            raise fault
+        work()
+
+    manager = make("sara", lambda user: living(machine.clock, user), spawn=spawn)
+    with pytest.raises(faults.ProviderFailed) as raised:
+        manager.token(once=True)
+    assert isinstance(raised.value.__cause__, RuntimeError)
+    waiting, got = wait_in_line(manager, 1, manager.token)
+    assert machine.ring() == timedelta(seconds=0.25)
+    assert machine.ring() == timedelta(seconds=0.5)
+    waiting[0].join(10)
+    assert got == [manager.peek()]
