@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import grpc
 from google.protobuf.message import Message
@@ -36,6 +36,12 @@ class _Over(NamedTuple):
     trace_id: str
     peer: str
     error_id: str
+
+    def __repr__(self) -> str:  # some of it the caller chose: people put credentials into names too
+        return f"<a call that ended with {self.code.name}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a call is not pickled")
 
 
 class RequestLog(Interceptor):
