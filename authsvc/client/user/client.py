@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Self
 
@@ -24,13 +23,13 @@ from authsvc.client.tokens.providers import TokenOrProvider, TokenProvider
 from authsvc.client.tokens.source import TokenFunction
 from authsvc.client.user.connecting import RETRIES, Attempts, OnConnectUserError
 from authsvc.client.user.connection import Connection, disconnected, nobody, provider_for
+from authsvc.client.user.hands import WaitingHands
 from authsvc.client.user.instances import Instances
 from authsvc.client.user.people import EndUser, as_user
 from authsvc.client.user.proving import Proof, run
 from authsvc.clock import Clock, Monotonic, Randomness, system_clock, system_monotonic, system_randomness
-from authsvc.logs import Alarm, Logger, LoggerSystem, SecretText
+from authsvc.logs import Alarm, LoggerSystem, SecretText
 from authsvc.model import TokenStatus
-from authsvc.v1.auth_pb2 import ValidateTokenRequest, ValidateTokenResponse
 
 TARGET = "127.0.0.1:50051"
 """Where a service listens unless it was told otherwise."""
@@ -226,7 +225,7 @@ class UserClient:
         token: TokenOrProvider | None,
         token_provider: TokenFunction | TokenProvider | None,
     ) -> EndUser:
-        hands = _Hands(self.tokens, self._client, self._gone, self._on_error, self._log)
+        hands = WaitingHands(self.tokens, self._client, self._gone, self._on_error, self._log)
         try:
             provider = provider_for(connection.asked, token, token_provider)
             with self._lock:
@@ -275,32 +274,6 @@ class UserClient:
             raise faults.again(error)
         user: EndUser = connection.outcome.result()
         return user
-
-
-@dataclass(frozen=True, slots=True)
-class _Hands:
-    """Of a client whose callers wait."""
-
-    tokens: TokenManager
-    client: AuthClient
-    gone: threading.Event
-    on_error: OnConnectUserError | None
-    log: Logger
-
-    def validate(self, request: ValidateTokenRequest) -> ValidateTokenResponse:
-        return self.client.validate_token(request)
-
-    def pause(self, seconds: float) -> None:
-        if self.gone.wait(seconds):
-            raise disconnected()
-
-    def tell(self, attempts: Attempts) -> None:
-        if self.on_error is None:
-            return
-        try:
-            self.on_error(attempts.errors[-1], tuple(attempts.errors))
-        except Exception as fault:  # noqa: BLE001 - the caller is to hear why connecting failed
-            self.log.error("on_connect_user_error failed", exception=fault)
 
 
 def _settle(outcome: Future[EndUser], said: EndUser | BaseException) -> None:

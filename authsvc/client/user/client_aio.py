@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
-from inspect import isawaitable
 from typing import Any, ClassVar, Self
 
 import grpc.aio
@@ -26,13 +24,13 @@ from authsvc.client.tokens.source import TokenFunction
 from authsvc.client.user.client import TARGET
 from authsvc.client.user.connecting import RETRIES, Attempts, OnConnectUserError
 from authsvc.client.user.connection import Connection, disconnected, nobody, provider_for
+from authsvc.client.user.hands import AwaitingHands
 from authsvc.client.user.instances import Instances
 from authsvc.client.user.people import EndUser, as_user
 from authsvc.client.user.proving import Proof, run_later
 from authsvc.clock import Clock, Monotonic, Randomness, system_clock, system_monotonic, system_randomness
-from authsvc.logs import Alarm, Logger, LoggerSystem, SecretText
+from authsvc.logs import Alarm, LoggerSystem, SecretText
 from authsvc.model import TokenStatus
-from authsvc.v1.auth_pb2 import ValidateTokenRequest, ValidateTokenResponse
 
 
 class AsyncUserClient:
@@ -213,7 +211,7 @@ class AsyncUserClient:
         token: TokenOrProvider | None,
         token_provider: TokenFunction | TokenProvider | None,
     ) -> EndUser:
-        hands = _Hands(self.tokens, self._client, connection, self._on_error, self._log)
+        hands = AwaitingHands(self.tokens, self._client, connection, self._on_error, self._log)
         try:
             provider = provider_for(connection.asked, token, token_provider)
             self._check_wanted(connection)
@@ -241,35 +239,6 @@ class AsyncUserClient:
             self._instances.remove(self)
         if not connection.outcome.done():
             connection.outcome.set_exception(told)
-
-
-@dataclass(frozen=True, slots=True)
-class _Hands:
-    """Of a client whose callers await."""
-
-    tokens: AsyncTokenManager
-    client: AsyncAuthClient
-    connection: Connection
-    on_error: OnConnectUserError | None
-    log: Logger
-
-    async def validate(self, request: ValidateTokenRequest) -> ValidateTokenResponse:
-        return await self.client.validate_token(request)
-
-    async def pause(self, seconds: float) -> None:
-        await asyncio.wait([self.connection.outcome], timeout=seconds)
-        if self.connection.outcome.done():
-            raise disconnected()
-
-    async def tell(self, attempts: Attempts) -> None:
-        if self.on_error is None:
-            return
-        try:
-            told = self.on_error(attempts.errors[-1], tuple(attempts.errors))
-            if isawaitable(told):
-                await told
-        except Exception as fault:  # noqa: BLE001 - the caller is to hear why connecting failed
-            self.log.error("on_connect_user_error failed", exception=fault)
 
 
 async def _outcome(connection: Connection) -> EndUser:
