@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from authsvc.errors import Reason
 from authsvc.logs import Logger
-from authsvc.metrics import CacheState, Metrics
+from authsvc.metrics import CacheState, JanitorState, Metrics
 from authsvc.model import APP_ALGORITHMS, TokenStatus
+from authsvc.operations.janitor import TABLES
 from authsvc.rpc.remembered import RememberedAnswers
 from authsvc.signing.jws import sign_compact
 from authsvc.signing.keys import SigningKey
@@ -28,7 +29,9 @@ _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL
 
 def make_metrics() -> Metrics:
     """The numbers of one server, with every label there can be."""
-    return Metrics(reasons=Reason, statuses=TokenStatus, algorithms=APP_ALGORITHMS, outcomes=Outcome)
+    metrics = Metrics(reasons=Reason, statuses=TokenStatus, algorithms=APP_ALGORITHMS, outcomes=Outcome)
+    metrics.janitor = lambda: JanitorState(dict.fromkeys(TABLES, 0))
+    return metrics
 
 
 def cache_state(verifier: Verifier, answers: RememberedAnswers) -> Callable[[], CacheState]:

@@ -27,6 +27,10 @@ KEEP_REVISIONS: Final = 100_000
 """Changes that stay in the feed for those who follow: minutes of the busiest store, and more than a restart takes."""
 
 
+TABLES: Final = ("feed", "log_levels", "revoked_tokens", "sessions", "watermarks")
+"""Where rows can go from."""
+
+
 class Janitor:
     """Purges the store on a thread of its own; several processes may each have one."""
 
@@ -38,7 +42,7 @@ class Janitor:
         self._clock = clock
         self._every = every
         self._breath = breath
-        self._removed: Counter[str] = Counter()
+        self._removed = Counter(dict.fromkeys(TABLES, 0))
         self._oldest_due: datetime | None = None
         self._fails = False
         self._stopping = threading.Event()

@@ -30,9 +30,6 @@ class _Secret:
     def __reduce__(self) -> NoReturn:
         raise TypeError("service-wide secrets are not pickled")
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("service-wide secrets are not pickled")
-
 
 class SecretRing:
     """The secrets of one purpose by number. Reading takes no lock. Does not print or pickle them.
