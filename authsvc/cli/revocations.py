@@ -89,7 +89,13 @@ def clear(
     if as_json:
         print_json(json_of(answer))
     else:
-        print_facts([("cleared", yes_or_no(answer.cleared))])
+        print_facts(_cleared(answer))
+
+
+def _cleared(answer: admin_pb2.ClearRevocationResponse) -> Iterator[Fact]:
+    yield "cleared", yes_or_no(answer.cleared)
+    if answer.cleared:
+        yield "revision", str(answer.revision)
 
 
 def _target(user: str | None, all_users: bool, token_id: str | None = None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from authsvc.clock import Clock, Deadline
 from authsvc.errors import Faults, InvalidRequest, Violation
-from authsvc.model import App, AuditEvent, Principal, Subject, TokenId, UserId
+from authsvc.model import App, AuditEvent, Principal, Revision, Subject, TokenId, UserId
 from authsvc.storage.base import Revocation, Store
 from authsvc.trust.access import app_for
 from authsvc.trust.view import TrustView
@@ -57,8 +57,11 @@ class RevocationsAdmin:
         self._store = store
         self._clock = clock
 
-    def clear(self, principal: Principal, request: ClearRequest, *, deadline: Deadline | None = None) -> bool:
-        """Let the tokens be good again that were revoked and have not expired; whether there was anything to clear.
+    def clear(
+        self, principal: Principal, request: ClearRequest, *, deadline: Deadline | None = None
+    ) -> Revision | None:
+        """Let the tokens be good again that were revoked and have not expired; returns the revision of that, None when
+        there was nothing to clear.
 
         Sessions that ended stay ended. Raises ``InvalidRequest``.
         """

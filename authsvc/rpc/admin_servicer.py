@@ -238,7 +238,8 @@ class AdminServicer:
         """``admin.write``."""
         call.about(request.api_key)
         wanted = convert_operations.clear_request(request)
-        return pb.ClearRevocationResponse(cleared=self._revocations.clear(call.caller, wanted, deadline=call.deadline))
+        revision = self._revocations.clear(call.caller, wanted, deadline=call.deadline)
+        return convert_operations.cleared_response(revision)
 
     def ListRevocations(self, request: pb.ListRevocationsRequest, call: Call) -> pb.ListRevocationsResponse:
         """``admin.read``."""

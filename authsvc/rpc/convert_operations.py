@@ -6,7 +6,16 @@ from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from authsvc.model import AuditRow, SessionRevoked, Subject, TokenRevoked, Watermark, session_id_of, session_text
+from authsvc.model import (
+    AuditRow,
+    Revision,
+    SessionRevoked,
+    Subject,
+    TokenRevoked,
+    Watermark,
+    session_id_of,
+    session_text,
+)
 from authsvc.operations.audit import AuditQuery, Moment
 from authsvc.operations.revocations import ClearRequest, RevocationPlace, RevocationQuery
 from authsvc.rpc.convert import set_moment
@@ -32,6 +41,11 @@ def clear_request(message: pb.ClearRevocationRequest) -> ClearRequest:
         token_id=message.token_id if target == "token_id" else None,
         all_users=message.all_users if target == "all_users" else None,
     )
+
+
+def cleared_response(revision: Revision | None) -> pb.ClearRevocationResponse:
+    """Encode the revision that took a revocation back, None where there was nothing to take back."""
+    return pb.ClearRevocationResponse(cleared=revision is not None, revision=revision or 0)
 
 
 def revocation_query(message: pb.ListRevocationsRequest) -> RevocationQuery:

@@ -356,15 +356,16 @@ class Store(Protocol):
 
     def clear_token(
         self, api_key: ApiKey, token_id: TokenId, audit: AuditEvent, *, deadline: Deadline | None = None
-    ) -> bool:
-        """Take back the revocation of a single token; False, with nothing audited, when there is none."""
+    ) -> Revision | None:
+        """Take back the revocation of a single token; returns the revision that did, None when there was nothing to take
+        back: then nothing is audited either."""
 
     def clear_watermark(
         self, api_key: ApiKey, user_id: UserId | None, audit: AuditEvent, *, deadline: Deadline | None = None
-    ) -> bool:
-        """Take back the three parts about tokens; those about sessions stay.
+    ) -> Revision | None:
+        """Take back the three parts about tokens; those about sessions stay. Returns the revision that did.
 
-        False, with nothing changed and nothing audited, when there is nothing to take back.
+        None, with nothing changed and nothing audited, when there is nothing to take back.
         """
 
     # -- lists -----------------------------------------------------------------------------------

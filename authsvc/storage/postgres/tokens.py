@@ -45,15 +45,15 @@ def revoke_token(
     return revision
 
 
-def clear_token(transaction: Transaction, api_key: ApiKey, token_id: TokenId, audit: AuditEvent) -> bool:
+def clear_token(transaction: Transaction, api_key: ApiKey, token_id: TokenId, audit: AuditEvent) -> Revision | None:
     """See ``Store.clear_token``."""
     if not transaction.fetch(_READ(api_key=api_key, token_id=token_id)):
-        return False
+        return None
     revision = transaction.next_revision()
     if not transaction.fetch(_DELETE(api_key=api_key, token_id=token_id)):  # a rival was faster
-        raise Unchanged(False)
+        raise Unchanged(None)
     transaction.publish(revision, (Gone(Subject.TOKEN, api_key, token_id, revision),), audit)
-    return True
+    return revision
 
 
 def _kept(transaction: Transaction, api_key: ApiKey, token_id: TokenId, until: datetime | None) -> TokenRevoked | None:

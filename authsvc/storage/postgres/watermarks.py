@@ -77,20 +77,22 @@ def raise_watermark(
     return revision
 
 
-def clear_watermark(transaction: Transaction, api_key: ApiKey, user_id: UserId | None, audit: AuditEvent) -> bool:
+def clear_watermark(
+    transaction: Transaction, api_key: ApiKey, user_id: UserId | None, audit: AuditEvent
+) -> Revision | None:
     """See ``Store.clear_watermark``."""
     values = {"api_key": api_key, "user_id": user_column(user_id)}
     if not transaction.fetch(_CAN_BE_CLEARED.of(values)):
-        return False
+        return None
     life = life_of(transaction, api_key)
     revision = transaction.next_revision()
     row = transaction.fetch_one(_CLEAR.of({**values, "revision": revision}))
     if row is None:  # a rival was faster
-        raise Unchanged(False)
+        raise Unchanged(None)
     mark = watermark_from(row)
     _put_off(transaction, mark, life)
     transaction.publish(revision, (mark,), audit)
-    return True
+    return revision
 
 
 def _put_off(transaction: Transaction, mark: Watermark, life: Life) -> None:

@@ -248,14 +248,14 @@ class SqliteStore:
 
     def clear_token(
         self, api_key: ApiKey, token_id: TokenId, audit: AuditEvent, *, deadline: Deadline | None = None
-    ) -> bool:
+    ) -> Revision | None:
         return self._writer.run(
             lambda transaction: tokens.clear_token(transaction, api_key, token_id, audit), deadline=deadline
         )
 
     def clear_watermark(
         self, api_key: ApiKey, user_id: UserId | None, audit: AuditEvent, *, deadline: Deadline | None = None
-    ) -> bool:
+    ) -> Revision | None:
         return self._writer.run(
             lambda transaction: watermarks.clear_watermark(transaction, api_key, user_id, audit), deadline=deadline
         )

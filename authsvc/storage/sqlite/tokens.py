@@ -40,14 +40,14 @@ def revoke_token(
     return revision
 
 
-def clear_token(transaction: Transaction, api_key: ApiKey, token_id: TokenId, audit: AuditEvent) -> bool:
+def clear_token(transaction: Transaction, api_key: ApiKey, token_id: TokenId, audit: AuditEvent) -> Revision | None:
     """See ``Store.clear_token``."""
     if transaction.fetch_one(_READ, (api_key, token_id)) is None:
-        return False
+        return None
     revision = transaction.next_revision()
     transaction.fetch("DELETE FROM revoked_tokens WHERE api_key = ? AND token_id = ?", (api_key, token_id))
     transaction.publish(revision, (Gone(Subject.TOKEN, api_key, token_id, revision),), audit)
-    return True
+    return revision
 
 
 def read_revoked_tokens(connection: apsw.Connection, now: int) -> Columns[TokenRevoked]:

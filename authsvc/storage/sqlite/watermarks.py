@@ -68,18 +68,20 @@ def raise_watermark(
     return revision
 
 
-def clear_watermark(transaction: Transaction, api_key: ApiKey, user_id: UserId | None, audit: AuditEvent) -> bool:
+def clear_watermark(
+    transaction: Transaction, api_key: ApiKey, user_id: UserId | None, audit: AuditEvent
+) -> Revision | None:
     """See ``Store.clear_watermark``."""
     key = (api_key, user_column(user_id))
     if transaction.fetch_one(_COVERS_TOKENS, key) is None:
-        return False
+        return None
     life = life_of(transaction.connection, api_key)
     revision = transaction.next_revision()
     (row,) = transaction.fetch(_CLEAR, (revision, *key))
     mark = watermark_from(row)
     transaction.fetch(_PUT_OFF, (watermark_due(mark, life), *key))
     transaction.publish(revision, (mark,), audit)
-    return True
+    return revision
 
 
 def read_watermarks(connection: apsw.Connection) -> Columns[Watermark]:

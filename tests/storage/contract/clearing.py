@@ -27,7 +27,7 @@ class Clearing:
         (mark,) = store.trust_state().watermarks
         counts, heard = store.counts(), list[Commit]()
         store.listen(heard.append)
-        assert store.clear_watermark(APP, whom, an_audit()) is True
+        assert store.clear_watermark(APP, whom, an_audit()) == mark.revision + 1
         cleared = replace(
             mark,
             tokens_revision=Revision(0),
@@ -51,13 +51,13 @@ class Clearing:
         assert turn(store, keep_session(store)) is not None
 
     def test_nothing_to_take_back(self, store: Store) -> None:
-        """Clearing what was never raised or was cleared says False, and changes and audits nothing."""
+        """Clearing what was never raised or was cleared says None, and changes and audits nothing."""
         keep_app(store)
         store.raise_watermark(APP, SARA, an_audit())
         assert store.clear_watermark(APP, SARA, an_audit())
         before = store.trust_state(), store.counts()
         for api_key, user in [(APP, SARA), (APP, UserId("Sara")), (APP, None), (ApiKey("nobody"), SARA)]:
-            assert store.clear_watermark(api_key, user, an_audit()) is False
+            assert store.clear_watermark(api_key, user, an_audit()) is None
         assert (store.trust_state(), store.counts()) == before
 
     def test_only_that_one_is_cleared(self, store: Store) -> None:

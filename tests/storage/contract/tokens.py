@@ -104,7 +104,7 @@ class Tokens:
         revoked = store.revoke_token(APP, JTI, None, an_audit())
         counts, heard = store.counts(), list[Commit]()
         store.listen(heard.append)
-        assert store.clear_token(APP, JTI, an_audit()) is True
+        assert store.clear_token(APP, JTI, an_audit()) == revoked + 1
         revision = Revision(revoked + 1)
         assert heard == [Commit(revision, (Gone(Subject.TOKEN, APP, JTI, revision),))]
         page = store.changes_since(revoked)
@@ -114,12 +114,12 @@ class Tokens:
         assert store.counts()["audit"] == counts["audit"] + 1
 
     def test_clearing_what_is_not_there_changes_nothing(self, store: Store) -> None:
-        """Clearing an unknown token, or one that was cleared, says False and audits nothing; it can end again."""
+        """Clearing an unknown token, or one that was cleared, says None and audits nothing; it can end again."""
         keep_app(store)
         store.revoke_token(APP, JTI, None, an_audit())
         assert store.clear_token(APP, JTI, an_audit())
         before = store.trust_state(), store.counts()
         for api_key, token_id in [(APP, JTI), (APP, "other"), (ApiKey("nobody"), JTI)]:
-            assert store.clear_token(api_key, TokenId(token_id), an_audit()) is False
+            assert store.clear_token(api_key, TokenId(token_id), an_audit()) is None
         assert (store.trust_state(), store.counts()) == before
         assert store.revoke_token(APP, JTI, None, an_audit()) == before[0].revision + 1
