@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
@@ -226,6 +227,19 @@ def test_readers_never_see_half_a_state(worker: Worker, other: Worker) -> None:
     other.look()
     assert during == [before]
     assert told(view) == told(other.domain.view) != before
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_rests_while_everything_is_read(worker: Worker, enabled: bool) -> None:
+    """Afterwards it is as it was, whatever it was."""
+    store, during = _Forgetful(worker.domain.store), list[bool]()
+    store.after_reading = lambda: during.append(gc.isenabled())
+    (gc.enable if enabled else gc.disable)()
+    try:
+        a_feed(worker, store)
+        assert (during, gc.isenabled()) == ([False], enabled)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("forgetful", [False, True])
