@@ -10,10 +10,10 @@ from authsvc.v1.trust_pb2_grpc import TrustServiceStub as Stub
 class TrustMethods:
     """The methods of TrustService. ``TokenVerifier`` does with them what most programs want."""
 
-    get_bundle = Unary[v1.GetTrustBundleRequest, v1.GetTrustBundleResponse](Stub, "GetTrustBundle", repeats=True)
+    get_trust_bundle = Unary[v1.GetTrustBundleRequest, v1.GetTrustBundleResponse](Stub, "GetTrustBundle", repeats=True)
     """Read the policy and the public keys of an app."""
 
-    watch_bundle = Stream[v1.WatchTrustBundleRequest, v1.TrustUpdate](Stub, "WatchTrustBundle")
+    watch_trust_bundle = Stream[v1.WatchTrustBundleRequest, v1.TrustUpdate](Stub, "WatchTrustBundle")
     """Follow what is known of an app: a snapshot, or what has changed since ``cursor``, then each change."""
 
 

@@ -13,11 +13,13 @@ from authsvc.client.admin import AdminMethods
 from authsvc.client.auth import AuthMethods
 from authsvc.client.guest import GuestMethods
 from authsvc.client.methods import Pages, Stream, Unary
-from authsvc.v1 import admin_pb2, auth_pb2, guest_pb2
+from authsvc.client.trust import TrustMethods
+from authsvc.v1 import admin_pb2, auth_pb2, guest_pb2, trust_pb2
 
 SERVICES: dict[str, tuple[Any, type, Callable[[Any], Any]]] = {
     "AuthService": (auth_pb2, AuthMethods, lambda client: client),
     "GuestService": (guest_pb2, GuestMethods, lambda client: client.guests),
+    "TrustService": (trust_pb2, TrustMethods, lambda client: client.trust),
     "AdminService": (admin_pb2, AdminMethods, lambda client: client.admin),
 }
 """Of each service: its messages, the table of its methods, and where a client has them."""

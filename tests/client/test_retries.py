@@ -31,7 +31,7 @@ REPEATED = {
     *("AdminService/GetApp", "AdminService/ListApps", "AdminService/GetServiceAccount"),
     *("AdminService/ListServiceAccounts", "AdminService/GetLogging", "AdminService/ListRevocations"),
     *("AdminService/ListAuditEvents", "AuthService/RevokeTokens", "AuthService/ListSessions"),
-    *("AdminService/ListKeys", "AdminService/GetJwks"),
+    *("AdminService/ListKeys", "AdminService/GetJwks", "TrustService/GetTrustBundle"),
 }
 ONCE = {
     *("AdminService/CreateApp", "AdminService/UpdateApp", "AdminService/SuspendApp", "AdminService/ResumeApp"),
