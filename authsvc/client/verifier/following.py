@@ -37,7 +37,12 @@ class Following:
         self._pauses = Pauses(randomness)
         self._log = log
         self._lost = False
-        self._reconciled = monotonic()
+        self._began = self._reconciled = monotonic()
+
+    @property
+    def patience(self) -> float:
+        """How many seconds to wait for the first snapshot: who never hears one is not waited for at each call."""
+        return max(FIRST_WAIT.total_seconds() - (self._monotonic() - self._began) / _NANOSECONDS, 0)
 
     def request(self) -> v1.WatchTrustBundleRequest:
         """What to open the next stream with."""

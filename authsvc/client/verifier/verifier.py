@@ -74,7 +74,7 @@ class TokenVerifier:
         if questions is self._judge.nothing_asked and (known := self._judge.remembered(token)) is not None:
             return known
         if not self._ready.is_set():
-            self._ready.wait(FIRST_WAIT.total_seconds())  # the first snapshot is on its way
+            self._ready.wait(self._following.patience)  # the first snapshot is on its way
         checked = self._asking.here(token, questions)
         if checked is not None:
             return checked
@@ -108,7 +108,7 @@ class TokenVerifier:
     def _run(self) -> None:
         while not self._closing.is_set():
             try:
-                with self._client.trust.watch_bundle(self._following.request()) as updates:
+                with self._client.trust.watch_trust_bundle(self._following.request()) as updates:
                     self._updates = updates
                     self._follow(updates)
                 pause = self._following.ended(None)
@@ -123,4 +123,4 @@ class TokenVerifier:
             if self._following.take(update):
                 self._ready.set()
             if (request := self._following.reconciling()) is not None:
-                self._following.reconcile(self._client.trust.get_bundle(request))
+                self._following.reconcile(self._client.trust.get_trust_bundle(request))

@@ -59,7 +59,7 @@ class AsyncTokenVerifier:
         if questions is self._judge.nothing_asked and (known := self._judge.remembered(token)) is not None:
             return known
         if not self._ready.is_set():
-            await self._heard(FIRST_WAIT)  # the first snapshot is on its way
+            await self._heard(self._following.patience)  # the first snapshot is on its way
         checked = self._asking.here(token, questions)
         if checked is not None:
             return checked
@@ -68,7 +68,7 @@ class AsyncTokenVerifier:
 
     async def wait_ready(self, timeout: timedelta = FIRST_WAIT) -> bool:
         """Wait until tokens can be checked; whether they can."""
-        await self._heard(timeout)
+        await self._heard(timeout.total_seconds())
         return not self._judge.stale
 
     @property
@@ -87,9 +87,9 @@ class AsyncTokenVerifier:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _heard(self, timeout: timedelta) -> None:
+    async def _heard(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout.total_seconds()):
+            async with asyncio.timeout(seconds):
                 await self._ready.wait()
 
     async def _run(self) -> None:
@@ -102,9 +102,9 @@ class AsyncTokenVerifier:
             await asyncio.sleep(pause)
 
     async def _follow(self) -> None:
-        async with self._client.trust.watch_bundle(self._following.request()) as updates:
+        async with self._client.trust.watch_trust_bundle(self._following.request()) as updates:
             async for update in updates:
                 if self._following.take(update):
                     self._ready.set()
                 if (request := self._following.reconciling()) is not None:
-                    self._following.reconcile(await self._client.trust.get_bundle(request))
+                    self._following.reconcile(await self._client.trust.get_trust_bundle(request))
