@@ -13,14 +13,14 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2
 
-from authsvc.v1 import admin_pb2, auth_pb2, guest_pb2
+from authsvc.v1 import admin_pb2, auth_pb2, guest_pb2, trust_pb2
 
 Behaviour = Callable[[Any, grpc.ServicerContext], Any]
 """What to do with a request: give its answer, or the answers of a stream, or end the call through its context."""
 
 _METHODS: dict[str, MethodDescriptor] = {
     f"/{service.full_name}/{method.name}": method
-    for module in (auth_pb2, guest_pb2, admin_pb2, health_pb2)
+    for module in (auth_pb2, guest_pb2, trust_pb2, admin_pb2, health_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }
