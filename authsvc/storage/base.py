@@ -357,8 +357,10 @@ class Store(Protocol):
     def clear_token(
         self, api_key: ApiKey, token_id: TokenId, audit: AuditEvent, *, deadline: Deadline | None = None
     ) -> Revision | None:
-        """Take back the revocation of a single token; returns the revision that did, None when there was nothing to take
-        back: then nothing is audited either."""
+        """Take back the revocation of a single token; returns the revision that did.
+
+        None, with nothing changed and nothing audited, when there is nothing to take back.
+        """
 
     def clear_watermark(
         self, api_key: ApiKey, user_id: UserId | None, audit: AuditEvent, *, deadline: Deadline | None = None

@@ -5,12 +5,26 @@ from __future__ import annotations
 import hashlib
 import hmac
 import uuid
-from typing import NoReturn
+from datetime import datetime
+from typing import Final, NoReturn
 
 from authsvc.clock import Randomness
 from authsvc.model import ApiKey, Kind, Principal, SessionId, UserId
 from authsvc.trust.secrets import SecretRing
 from authsvc.verify.identifiers import GUEST_PREFIX
+
+_DERIVED: Final = 8
+"""The version of a UUID of our own making (RFC 9562, 5.8); those that are drawn have version 4."""
+
+
+def first_generation(session_id: SessionId, opened_at: datetime) -> int:
+    """Where the count of a session's generations begins: at 0, with a derived id at the second it is opened.
+
+    A derived id comes again when its request does, and nobody remembers a session that was purged. The count grows with
+    each opening, so no refresh token of an earlier session is one of a later session with its id; the store keeps a
+    session that was turned more often than once a second until the clock has caught up with its count.
+    """
+    return int(opened_at.timestamp()) if uuid.UUID(bytes=session_id).version == _DERIVED else 0
 
 
 class DerivedIds:
@@ -52,7 +66,7 @@ class DerivedIds:
 
 
 def _version_8(raw: bytes) -> int:
-    """A UUID of our own making (RFC 9562, 5.8); Python 3.11's ``uuid`` knows versions 1 to 5 only."""
+    """Put the version in: Python 3.11's ``uuid`` makes versions 1 to 5 only."""
     number = int.from_bytes(raw, "big")
-    number = number & ~(0xF << 76) | 8 << 76
+    number = number & ~(0xF << 76) | _DERIVED << 76
     return number & ~(0x3 << 62) | 0x2 << 62

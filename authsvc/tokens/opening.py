@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from authsvc.clock import Deadline
 from authsvc.model import Principal, Revision, Session, SessionId
 from authsvc.storage.base import Store
+from authsvc.tokens.derived_ids import first_generation
 from authsvc.tokens.lifetimes import access_ttl
 from authsvc.tokens.mint import Grant, Mint, MintedToken
 from authsvc.tokens.requests import IssueRequest
@@ -75,7 +76,7 @@ def _new_session(
         custom_claims=grant.custom_claims,
         profile=settings.profile,
         access_ttl=access_ttl(request.lifetime, settings),
-        generation=0,
+        generation=first_generation(session_id, now),
         rotated_at=now,
         request_id_hash=b"",
         created_revision=Revision(0),

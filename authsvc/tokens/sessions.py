@@ -10,6 +10,7 @@ from enum import Enum
 from authsvc.errors import Reason, RefreshRefused
 from authsvc.model import AppSettings
 from authsvc.storage.base import SessionState
+from authsvc.tokens.derived_ids import first_generation
 
 
 class Fate(Enum):
@@ -52,9 +53,12 @@ def refuse_ended(state: SessionState) -> None:
 def judge(state: SessionState, presented: Presented, settings: AppSettings) -> Fate:
     """Decide by generations; time only says whether the parent of the live token may be answered once more.
 
-    Raises ``RefreshRefused``: SESSION_REVOKED or REFRESH_TOKEN_EXPIRED.
+    Raises ``RefreshRefused``: SESSION_REVOKED or REFRESH_TOKEN_EXPIRED, the latter also for the refresh token of an
+    earlier session that had the id, which was over before this one was opened.
     """
     refuse_ended(state)
+    if presented.generation < first_generation(state.session.id, state.session.created_at):
+        raise RefreshRefused(Reason.REFRESH_TOKEN_EXPIRED, detail="of an earlier session with this id")
     behind = state.session.generation - presented.generation
     if behind < 0:
         return Fate.AHEAD

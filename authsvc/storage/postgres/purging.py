@@ -16,12 +16,14 @@ from authsvc.storage.postgres.present import NOW
 from authsvc.storage.postgres.statement import Request, Row, Statement
 from authsvc.storage.postgres.transaction import Transaction
 from authsvc.storage.rows.purging import MOST_ROWS, TABLES, Due, Round
-from authsvc.storage.rows.retention import LARGEST_SKEW, LEEWAY, LIFE_COLUMNS, life_from, watermark_due
+from authsvc.storage.rows.retention import LARGEST_SKEW, LEEWAY, LIFE_COLUMNS, SECOND, life_from, watermark_due
 from authsvc.storage.rows.revocations import WATERMARK_COLUMNS, watermark_from
 
 _FORGOTTEN: Final = f"WITH forgotten AS MATERIALIZED (SELECT {NOW} - {LEEWAY} AS moment)"
 _PAST: Final = "(SELECT moment FROM forgotten)"
-_END: Final = f"least(idle_expires_at, absolute_expires_at) + access_ttl + {LARGEST_SKEW}"
+_END: Final = (
+    f"greatest(least(idle_expires_at, absolute_expires_at) + access_ttl + {LARGEST_SKEW}, generation * {SECOND})"
+)
 
 # A session at 0 was kept before anybody looked for what is due: it has been due since just now.
 _DUE = Statement(f"""

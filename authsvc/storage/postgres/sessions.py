@@ -16,7 +16,7 @@ from authsvc.model import AuditEvent, SessionId
 from authsvc.storage.postgres.present import NOW
 from authsvc.storage.postgres.statement import Statement
 from authsvc.storage.postgres.transaction import Transaction
-from authsvc.storage.rows.retention import LARGEST_SKEW
+from authsvc.storage.rows.retention import LARGEST_SKEW, SECOND
 from authsvc.storage.rows.revocations import SESSION_COLUMNS, session_from
 from authsvc.storage.rows.sessions import COLUMNS
 
@@ -58,9 +58,9 @@ RETURNING {COLUMNS}""")
 # A turn waits for the end of whoever holds the row, and then finds it revoked. It is remembered until an access token
 # that was minted at its very end is dead.
 _HOLD = Statement(f"""
-SELECT api_key, id, absolute_expires_at + {LARGEST_SKEW} + (
+SELECT api_key, id, greatest(generation * {SECOND}, absolute_expires_at + {LARGEST_SKEW} + (
     SELECT longest_ttl_ever FROM apps WHERE apps.api_key = sessions.api_key
-) FROM sessions WHERE id = :id AND revoked_at IS NULL FOR NO KEY UPDATE""")
+)) FROM sessions WHERE id = :id AND revoked_at IS NULL FOR NO KEY UPDATE""")
 
 _REVOKE = Statement(f"""
 UPDATE sessions SET

@@ -17,6 +17,10 @@ from authsvc.storage.rows.moments import lifetime_microseconds, optional_microse
 LARGEST_SKEW: Final = lifetime_microseconds(timedelta(seconds=120))
 """The largest difference of clocks that an app can allow its verifiers."""
 
+SECOND: Final = lifetime_microseconds(timedelta(seconds=1))
+"""Of a generation: where ids can come again the count begins at the second of the opening, so a session whose count
+is ahead of the clock is kept until it no longer is: none that is opened with its id begins within what it gave out."""
+
 LEEWAY: Final = lifetime_microseconds(timedelta(hours=1))
 """Everything is kept for that much longer: clocks of several machines differ, and are set back; tokens say that they
 were issued earlier than they were; a worker that is behind still mints under the revision that it has seen."""
@@ -42,14 +46,14 @@ def life_from(row: tuple[Any, ...]) -> Life:
     return Life(token, session, bool(endless))
 
 
-def session_due(idle_expires_at: int, absolute_expires_at: int, access_ttl: int) -> int:
-    """When a session that is not revoked can go: until its last access token is dead it can be."""
-    return min(idle_expires_at, absolute_expires_at) + access_ttl + LARGEST_SKEW
+def session_due(idle_expires_at: int, absolute_expires_at: int, access_ttl: int, generation: int) -> int:
+    """When a session that is not revoked can go: when its last access token is dead, and its count in the past."""
+    return max(min(idle_expires_at, absolute_expires_at) + access_ttl + LARGEST_SKEW, generation * SECOND)
 
 
-def revoked_session_due(absolute_expires_at: int, life: Life) -> int:
+def revoked_session_due(absolute_expires_at: int, life: Life, generation: int) -> int:
     """When an ended session is forgotten: an access token that was minted at its very end is dead by then."""
-    return absolute_expires_at + life.token + LARGEST_SKEW
+    return max(absolute_expires_at + life.token + LARGEST_SKEW, generation * SECOND)
 
 
 def watermark_due(mark: Watermark, life: Life) -> int:

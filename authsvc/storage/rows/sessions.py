@@ -43,7 +43,7 @@ def to_row(session: Session) -> dict[str, object]:
         "revoke_reason": session.revoke_reason,
         "caller": session.caller,
         "opened_public": session.opened_public,
-        "due_at": session_due(idle, absolute, access_ttl),
+        "due_at": session_due(idle, absolute, access_ttl, session.generation),
     }
 
 

@@ -26,7 +26,8 @@ SELECT
     (SELECT min(revision) FROM feed WHERE revision <= (SELECT revision FROM feed_head) - :keep)"""
 
 _SESSIONS = """
-SELECT rowid, due_at, revoked_at IS NOT NULL, idle_expires_at, absolute_expires_at, access_ttl FROM sessions
+SELECT rowid, due_at, revoked_at IS NOT NULL, idle_expires_at, absolute_expires_at, access_ttl, generation
+FROM sessions
 WHERE due_at <= ? ORDER BY due_at LIMIT ?"""
 
 _TOKENS = "SELECT api_key, token_id FROM revoked_tokens WHERE until <= ? ORDER BY until LIMIT ?"

@@ -56,7 +56,7 @@ WHERE id = :id AND generation = :generation AND revoked_at IS NULL
     AND NOT {COVERED}
 RETURNING {COLUMNS}"""
 
-_LIVE = "SELECT api_key, absolute_expires_at FROM sessions WHERE id = ? AND revoked_at IS NULL"
+_LIVE = "SELECT api_key, absolute_expires_at, generation FROM sessions WHERE id = ? AND revoked_at IS NULL"
 
 REVOKE = f"""
 UPDATE sessions SET revoked_at = max(?, rotated_at), revoke_reason = ?, revoked_revision = ?, due_at = ?
@@ -91,8 +91,8 @@ def revoke_session(transaction: Transaction, session_id: SessionId, reason: str,
     live = transaction.fetch_one(_LIVE, (session_id,))
     if live is None:
         return False
-    api_key, ends_at = live
-    due_at = revoked_session_due(ends_at, life_of(transaction.connection, api_key))
+    api_key, ends_at, generation = live
+    due_at = revoked_session_due(ends_at, life_of(transaction.connection, api_key), generation)
     revision = transaction.next_revision()
     values = (to_microseconds(transaction.clock()), reason, revision, due_at, session_id)
     (row,) = transaction.fetch(REVOKE, values)

@@ -122,6 +122,19 @@ class Purging:
         assert removed(store, "sessions") == 0
         goes_at(store, clock, "sessions", START + WHOLE + LIFE + SKEW)
 
+    def test_a_session_whose_count_is_ahead_of_the_clock_stays(self, store: Store, clock: SettableClock) -> None:
+        """A session goes no sooner than the second its generation names: one with its id then begins beyond it."""
+        ahead = START.replace(microsecond=0) + IDLE + timedelta(days=3)
+        keep_session(store, generation=int(ahead.timestamp()))
+        goes_at(store, clock, "sessions", ahead)
+
+    def test_an_ended_session_whose_count_is_ahead_stays(self, store: Store, clock: SettableClock) -> None:
+        """The same, where it was ended."""
+        ahead = START.replace(microsecond=0) + 2 * WHOLE
+        session = keep_session(store, generation=int(ahead.timestamp()))
+        store.revoke_session(session.id, "logout", an_audit())
+        goes_at(store, clock, "sessions", ahead)
+
     def test_a_single_token_goes_at_its_moment(self, store: Store, clock: SettableClock) -> None:
         """A revoked token goes after the moment it is remembered until; one without stays for ever."""
         store.revoke_token(APP, TokenId("endless"), None, an_audit())
