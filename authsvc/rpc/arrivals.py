@@ -14,7 +14,7 @@ run with.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,9 +24,9 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
 from authsvc.errors import AuthError
 from authsvc.rpc.call import Call
-from authsvc.rpc.interceptors.body import parse_request
 from authsvc.rpc.interceptors.deadline import check_remaining
 from authsvc.rpc.patience import Patience, Wait
+from authsvc.rpc.together import Together
 
 Serve = Callable[[Call], Message]
 
@@ -35,7 +35,7 @@ class Arrivals(ThreadPoolExecutor):
     """Stands in the place of a pool, and gives calls to ``pool`` once their message is there.
 
     ``serve`` is the way of a call on a thread; ``completed`` is told of calls that were answered from memory without
-    it, which none is where it is None.
+    it, which none is where it is None. Calls of the methods in ``together`` are served by the thread of their method.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class Arrivals(ThreadPoolExecutor):
         *,
         pool: ThreadPoolExecutor,
         refusals: ThreadPoolExecutor,
+        together: Mapping[str, Together],
     ) -> None:
         super().__init__(max_workers=1)  # none is ever started: the library asks for the type
         self._serve = serve
@@ -53,6 +54,7 @@ class Arrivals(ThreadPoolExecutor):
         self._patience = patience
         self._pool = pool
         self._refusals = refusals
+        self._together = together
 
     # Any: the library's own, without types. It passes a call's event, state and handler, and what it would do itself.
     def submit(self, _run: Any, _work: Any, event: Any, state: Any, handler: Any, /, *_: Any) -> Any:  # type: ignore[override]
@@ -76,20 +78,10 @@ class Arrivals(ThreadPoolExecutor):
             self._pool.submit(arrival)
         elif completed and method.remembered and (answer := method.remembered(call)) is not None:
             arrival.answer(answer, completed)
-        elif method.quick is not None and _is_quick(call, method.quick):
-            arrival()
+        elif (together := self._together.get(call.name)) is not None:
+            together.add(arrival)
         else:
             self._pool.submit(arrival)
-
-
-def _is_quick(call: Call, quick: Callable[[Any], bool]) -> bool:
-    """Whether the answer needs no waiting; what does not parse is told on another thread."""
-    assert call.body is not None, "its message is there"
-    try:
-        call.request = parse_request(call.known_method, call.body)
-    except AuthError:
-        return False
-    return quick(call.request)
 
 
 class _Arrival:
@@ -127,23 +119,29 @@ class _Arrival:
         """End the call with that answer."""
         self._begin()
         completed(self.call)
-        self._end(encoded)
+        self.end(encoded)
 
     def __call__(self) -> None:
         """Serve the call on this thread."""
+        encoded = self.serve()
+        if encoded is not None:
+            self.end(encoded)
+
+    def serve(self) -> bytes | None:
+        """The encoded answer, which nobody is told yet; None for a call that was refused, and is over."""
         self._begin()
         try:
-            encoded = self._serve(self.call).SerializeToString()
+            return self._serve(self.call).SerializeToString()
         except Exception as error:  # noqa: BLE001 - ours were made a status; what else comes here must not be shown
-            self._abort(error)
-        else:
-            self._end(encoded)
+            self._abort(error)  # here: whoever kept it would keep the call's stream
+            return None
 
     def _begin(self) -> None:
         context = _server._Context(self._event, self._state, None)
         self.call.begin(context, _server._RequestIterator(self._state, self._event.call, None))
 
-    def _end(self, encoded: bytes) -> None:
+    def end(self, encoded: bytes) -> None:
+        """Tell the caller."""
         _server._status(self._event, self._state, encoded)
         self._tell()
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from authsvc.rpc import convert, convert_sessions
 from authsvc.rpc.batches import Batches
 from authsvc.rpc.call import Call
@@ -38,7 +41,7 @@ class AuthServicer:
         self._verdicts = EncodedVerdicts()
         self._answers = answers
         self.remembered = {"ValidateToken": answers.find}
-        self.quick = {"IssueToken": self._issues_quickly}
+        self.together = {"IssueToken": self._issue_at_once}
 
     def IssueToken(self, request: pb.IssueTokenRequest, call: Call) -> pb.IssueTokenResponse:
         """``tokens.issue``."""
@@ -65,9 +68,12 @@ class AuthServicer:
             self._answers.keep(call, encoded, changes=changes, until=until)
         return pb.ValidateTokenResponse.FromString(encoded)
 
-    def _issues_quickly(self, request: pb.IssueTokenRequest) -> bool:
-        """Whether all that there is to do is to sign."""
-        return not (request.refreshable or request.after_revision) and self._issue.signs_quickly(request.api_key)
+    def _issue_at_once(self, calls: Sequence[Call]) -> None:
+        for call in calls:
+            request: Any = call.request
+            # Then all that there is to do is to sign.
+            rest = request.refreshable or request.after_revision
+            call.at_once = not rest and self._issue.signs_quickly(request.api_key)
 
     def BatchIssueTokens(self, batch: pb.BatchIssueTokensRequest, call: Call) -> pb.BatchIssueTokensResponse:
         """``tokens.issue``."""

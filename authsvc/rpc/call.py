@@ -37,6 +37,7 @@ class Call:
     deadline: Deadline | None = None
     body: bytes | None = None  # where it came before the call had a thread
     request: Message | None = None
+    at_once: bool = False  # serving it waits for nothing
     _context: grpc.ServicerContext | None = None
     _messages: Iterator[bytes] | None = None
 

@@ -46,8 +46,9 @@ class Method:
     """``serve`` gets ``(request, call)`` and gives a message; ``(request, call, send)``; or ``(requests, call)`` and
     gives messages: by its form.
 
-    ``remembered`` gives the encoded answer to a call that has its message, where that is known without any work;
-    ``quick`` says of a request that serving it waits for nothing. Both run on the serving thread.
+    ``remembered`` gives the encoded answer to a call that has its message, where that is known without any work; it
+    runs on the serving thread. ``together``: the method has a thread for calls that come together, and this is what
+    that does for them first (``Prepare``).
     """
 
     name: str
@@ -60,7 +61,7 @@ class Method:
     places_of: Callable[[Any], int] = one_place
     revoking: bool = False
     remembered: Callable[[Any], bytes | None] | None = None
-    quick: Callable[[Any], bool] | None = None
+    together: Callable[[Any], object] | None = None
 
 
 class MethodMissing(RuntimeError):
@@ -89,7 +90,7 @@ def methods_of_service(service: ServiceDescriptor, servicer: object) -> Iterator
             places_of=batch_limits.places_of if batch else one_place,
             revoking=full_name(method) in REVOKING,
             remembered=getattr(servicer, "remembered", {}).get(method.name),
-            quick=getattr(servicer, "quick", {}).get(method.name),
+            together=getattr(servicer, "together", {}).get(method.name),
         )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import grpc
 from google.protobuf.message import Message
 
+from authsvc.logs import Logger
 from authsvc.rpc.arrivals import Arrivals, Serve
 from authsvc.rpc.call import Call
 from authsvc.rpc.interceptors.body import Body, parse_request
@@ -25,6 +26,7 @@ from authsvc.rpc.interceptors.request_log import RequestLog
 from authsvc.rpc.interceptors.step import Interceptor, has_part
 from authsvc.rpc.methods import Form, Method, Send
 from authsvc.rpc.patience import Patience
+from authsvc.rpc.together import Together
 
 if TYPE_CHECKING:
     from authsvc.rpc.tracing import Tracing  # with its library, which is an extra
@@ -54,16 +56,30 @@ class Pipeline(grpc.ServerInterceptor):
         patience: Patience,
         pool: ThreadPoolExecutor,
         refusals: ThreadPoolExecutor,
+        audit: Logger,
     ) -> None:
+        """``audit``: whose lines have to be written before answers are given."""
         self._methods = methods
         self._steps = steps
         self._patience = patience
         self._refusals = refusals
         self._arrive = [interceptor.arrive for interceptor in steps.chain if has_part(interceptor, "arrive")]
         self._serve = _nest(steps.chain)
+        self._together = {
+            name: Together(method.together, pool, audit, name=f"authsvc-{name.rpartition('/')[2]}")
+            for name, method in methods.items()
+            if method.together is not None
+        }
         # A call answered from memory has no span: where spans are wanted every call goes the whole way.
         completed = steps.log.completed if steps.tracing is None else None
-        self._arrivals = Arrivals(self._serve, completed, patience, pool=pool, refusals=refusals)
+        self._arrivals = Arrivals(
+            self._serve, completed, patience, pool=pool, refusals=refusals, together=self._together
+        )
+
+    def close(self) -> None:
+        """End the threads, once there are no calls any more."""
+        for together in self._together.values():
+            together.close()
 
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Handler | None], details: grpc.HandlerCallDetails

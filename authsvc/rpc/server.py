@@ -135,10 +135,11 @@ class RpcServer:
         metrics.calls.know(methods)
         metrics.calls.settle = self.steps.log.flush
         metrics.in_flight, metrics.stalled = self._admission.in_flight, self.patience.stalled_in_all
-        pipeline = Pipeline(methods, self.steps, self.patience, self._pool, self._refusals)
+        audit = logs.get_logger("audit")
+        self._pipeline = Pipeline(methods, self.steps, self.patience, self._pool, self._refusals, audit)
         self._server = grpc.server(
             self._pool,
-            interceptors=[pipeline],
+            interceptors=[self._pipeline],
             options=OPTIONS,
             maximum_concurrent_rpcs=MAXIMUM_CONCURRENT_RPCS,
         )
@@ -169,6 +170,7 @@ class RpcServer:
         self.health.close()  # first: watches would never end by themselves
         self.watches.close()
         self._server.stop(grace.total_seconds()).wait()
+        self._pipeline.close()
         self.patience.close()
         self.steps.log.close()
         self._pool.shutdown()
