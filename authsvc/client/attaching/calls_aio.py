@@ -4,59 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import grpc
 import grpc.aio
 
-# A message that is being sent while the peer ends the call fails, and gRPC puts that in the place of the peer's own
-# status: before it was read, for a moment, or after it, for good (grpcio 1.85). So whoever waits from the beginning is
-# told the peer's word, at once or soon.
-_WRITE_FAILED = (grpc.StatusCode.INTERNAL, "Internal error from Core")
-_LOOKS, _BETWEEN_LOOKS = 100, 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class EndedCall:
-    """How a call ended, in the form of one whose callers wait."""
-
-    _code: grpc.StatusCode
-    _details: str
-    _trailing_metadata: Any
-
-    def code(self) -> grpc.StatusCode:
-        """The status."""
-        return self._code
-
-    def details(self) -> str:
-        """Its text."""
-        return self._details
-
-    def trailing_metadata(self) -> Any:
-        """What came with it."""
-        return self._trailing_metadata
-
-    def error(self) -> grpc.aio.AioRpcError:
-        """What callers of an awaited call are told."""
-        return grpc.aio.AioRpcError(self._code, grpc.aio.Metadata(), self._trailing_metadata, self._details)
-
-
-async def ended_call(call: Any) -> EndedCall:
-    """Wait for the end of a call; asked from its beginning, else what a failed message leaves may be all there is."""
-    ended = await _look(call)
-    for _ in range(_LOOKS):
-        if (ended.code(), ended.details()) != _WRITE_FAILED:
-            break
-        await asyncio.sleep(_BETWEEN_LOOKS)
-        ended = await _look(call)
-    return ended
-
-
-async def _look(call: Any) -> EndedCall:
-    # Together: asked one after the other they may tell of two ends.
-    code, details, trailers = await asyncio.gather(call.code(), call.details(), call.trailing_metadata())
-    return EndedCall(code, details or "", trailers)
+from authsvc.client.attaching.ended import End, EndedCall
 
 
 class _Renewed(grpc.aio.Call):
@@ -74,21 +27,23 @@ class _Renewed(grpc.aio.Call):
         self._settle = settle
         self._settled = False
         self._given_up = False
+        self._first_end = End(call)
         self._watch = asyncio.get_running_loop().create_task(self._follow())
         self._turned = asyncio.get_running_loop().create_future()
 
     async def _follow(self) -> EndedCall:
         """Wait for the end; in between put another call in the place of the first."""
-        ended = await ended_call(self._call)
+        end: End | None = None
+        ended = await self._first_end.wait()
         try:
             second = None if self._settled else await self._again(ended)
             if second is not None:
-                self._call = second
+                end, self._call = End(second), second
                 if self._given_up:
                     second.cancel()
         finally:
             self._settle_for_good()
-        return ended if second is None else await ended_call(second)
+        return ended if end is None else await end.wait()
 
     def _settle_for_good(self) -> None:
         self._settled = True

@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 import grpc
 import grpc.aio
 
-from authsvc.client.attaching.calls_aio import RenewedStreamStream, RenewedStreamUnary, RenewedUnaryStream, ended_call
+from authsvc.client.attaching.calls_aio import RenewedStreamStream, RenewedStreamUnary, RenewedUnaryStream
 from authsvc.client.attaching.details import PLACEMENT, AwaitedTokens, CallDetails, Course, Placement, code_of
+from authsvc.client.attaching.ended import End
 from authsvc.client.attaching.refusals import refusal_of
 from authsvc.client.attaching.replay import AwaitedReplay, Kept
 from authsvc.client.errors import AuthClientError
@@ -26,9 +27,6 @@ def user_token_interceptors(
 
     They do what ``UserTokenInterceptor`` does. Without a token a call ends with ``grpc.aio.AioRpcError``, whose
     ``__cause__`` is the ``TokenError``.
-
-    What a peer says that ends a stream of both ways while a message is being sent may be lost: grpcio 1.85 then has
-    an INTERNAL error of its own, with which the call is not made again. It is not so for callers who wait.
     """
     attaching = _Attaching(tokens, placement)
     return [_UnaryUnary(attaching), _UnaryStream(attaching), _StreamUnary(attaching), _StreamStream(attaching)]
@@ -85,7 +83,7 @@ class _UnaryUnary(grpc.aio.UnaryUnaryClientInterceptor):
         token = await self._attaching.token(course)
         call = await continuation(course.with_token(token), request)
         try:
-            ended = await ended_call(call)
+            ended = await End(call).wait()
         except asyncio.CancelledError:
             call.cancel()
             raise

@@ -50,7 +50,7 @@ class PendingCall(grpc.Call, Future):
         self._last.set_result(self._call)
 
     def result(self, timeout: float | None = None) -> Any:
-        """The answer; raises what the call ended with, or ``grpc.FutureTimeoutError``."""
+        """The answer; raises what the call ended with, ``grpc.FutureTimeoutError`` or ``grpc.FutureCancelledError``."""
         deadline = None if timeout is None else deadline_after(timeout)
         last = self._last_call(timeout)
         return last.result(None if deadline is None else max(seconds_left(deadline), 0))
@@ -69,14 +69,17 @@ class PendingCall(grpc.Call, Future):
         """Call ``fn`` with this call when it is done."""
         self._last.add_done_callback(lambda last: last.result().add_done_callback(lambda _: fn(self)))
 
-    def cancel(self) -> Any:
-        """As of the call; it is not made again."""
+    def cancel(self) -> bool:
+        """Give it up, unless it is done: whatever still comes is nobody's, and it is not made again."""
+        if self.done():
+            return False
         self._cancelled = True
-        return self._call.cancel()
+        self._call.cancel()
+        return True
 
-    def cancelled(self) -> Any:
-        """As of the call."""
-        return self._call.cancelled()
+    def cancelled(self) -> bool:
+        """Whether it was given up."""
+        return self._cancelled or bool(self._last.done() and self._call.cancelled())
 
     def running(self) -> bool:
         """Whether it is not done."""
@@ -108,13 +111,15 @@ class PendingCall(grpc.Call, Future):
 
     def code(self) -> Any:
         """As of the call; waits for it."""
-        return self._last_call(None).code()
+        return grpc.StatusCode.CANCELLED if self._cancelled else self._last_call(None).code()
 
     def details(self) -> Any:
         """As of the call; waits for it."""
-        return self._last_call(None).details()
+        return "given up by the caller" if self._cancelled else self._last_call(None).details()
 
     def _last_call(self, timeout: float | None) -> Any:
+        if self._cancelled:
+            raise grpc.FutureCancelledError
         try:
             return self._last.result(timeout)
         except TimeoutError:

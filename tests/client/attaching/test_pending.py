@@ -77,14 +77,24 @@ def test_it_is_not_done_while_it_may_be_made_again(pending: Any, slow: Slow) -> 
 
 
 def test_who_cancels_it_meanwhile_has_no_answer(pending: Any, slow: Slow) -> None:
-    """The token comes, and the call that is made with it is cancelled too."""
+    """Whatever the token brings, the caller hears of nothing but the end."""
     over = Event()
     pending.add_done_callback(lambda _: over.set())
-    pending.cancel()
+    assert pending.cancel()
+    for ask in (pending.result, pending.exception, pending.traceback):
+        with pytest.raises(grpc.FutureCancelledError):
+            ask(timeout=SECONDS)
     slow.may_go.set()
     assert over.wait(SECONDS)
-    with pytest.raises((grpc.FutureCancelledError, grpc.RpcError)):
-        pending.result(timeout=SECONDS)
+    assert (pending.cancelled(), pending.code()) == (True, grpc.StatusCode.CANCELLED)
+
+
+def test_what_is_done_cannot_be_cancelled(pending: Any, slow: Slow) -> None:
+    """Its answer stays."""
+    slow.may_go.set()
+    assert pending.result(timeout=SECONDS) == b"one"
+    assert not pending.cancel()
+    assert (pending.result(timeout=SECONDS), pending.cancelled()) == (b"one", False)
 
 
 def test_a_channel_that_is_closed_meanwhile_is_told(pending: Any, slow: Slow, plain: grpc.Channel) -> None:
