@@ -15,6 +15,8 @@ follow              so many revocations of each kind, seen by the other of two p
 interleave          two revocations and a mint at once, on two processes, so many times: nothing survives that must not
 million             so many live revocations: memory and start of a worker, Validate against an empty view
 rotations           so many rotations of a key under load, on two processes; every fifth key revoked, seen within 1 s
+agree               so many answers of the service and of a verifier about the same tokens, by chance: all the same
+verifiers           so many revocations, seen by 20 processes within 1 s; the service stopped: STALE; back: within 5 s
 client-day          a day of refreshes by so many users who share a client: lost replies, restarts, nobody logged out
 
 A result is a line on standard output and var/verify/<part>.json, with the commit and the date.
@@ -34,11 +36,18 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tools import proofs, verify_client, verify_following, verify_keys, verify_postgres
+from tools import proofs, verify_client, verify_following, verify_keys, verify_postgres, verify_verifiers
 from tools.proofs import Part, Result
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = {**proofs.PARTS, **verify_postgres.PARTS, **verify_following.PARTS, **verify_keys.PARTS, **verify_client.PARTS}
+PARTS = {
+    **proofs.PARTS,
+    **verify_postgres.PARTS,
+    **verify_following.PARTS,
+    **verify_keys.PARTS,
+    **verify_verifiers.PARTS,
+    **verify_client.PARTS,
+}
 RESULTS = ROOT / "var" / "verify"
 
 

@@ -18,9 +18,10 @@ Tls = grpc.ChannelCredentials | TlsFiles
 
 _DEFAULTS: dict[str, int | str] = {
     "grpc.primary_user_agent": f"authsvc-python/{__version__}",
-    # gRPC itself waits a second before it connects again: a worker that was replaced is back sooner.
+    # gRPC itself waits a second before it connects again, and later two minutes: a worker that was replaced is back
+    # sooner, and verifiers are to know within five seconds what they have missed.
     "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.max_reconnect_backoff_ms": 5_000,
+    "grpc.max_reconnect_backoff_ms": 2_000,
     # A line that died in silence is noticed within 40 s, also between calls. The service ends a connection that asks
     # for a sign of life more often than every 20 s.
     "grpc.keepalive_time_ms": 30_000,

@@ -7,8 +7,8 @@ from typing import Final
 from authsvc.clock import Randomness
 
 FIRST: Final = 0.1
-LONGEST: Final = 2.0
-"""Seconds: with the service back, a verifier is back within five."""
+LONGEST: Final = 1.0
+"""Seconds: with the service back, a verifier is back within five, and its line may take two of them."""
 
 
 class Pauses:

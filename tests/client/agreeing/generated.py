@@ -71,7 +71,18 @@ class _Chance:
         return self._random.choice(table.QUESTIONS) if self._random.random() < 0.5 else {}
 
     def _kinds(self) -> tuple[Callable[[str], str], ...]:
-        return (self._plain, self._plain, self._plain, self._odd, self._odd, self._minted, self._broken, self._known)
+        return (
+            self._plain,
+            self._plain,
+            self._plain,
+            self._odd,
+            self._odd,
+            self._minted,
+            self._minted,
+            self._headed,
+            self._broken,
+            self._known,
+        )
 
     def _plain(self, api_key: str) -> str:
         life, user = self._random.randrange(10, 20_000), self._random.choice(["sara", "tom", "guest-1"])
@@ -83,6 +94,9 @@ class _Chance:
         for _ in range(self._random.choice([1, 1, 1, 2])):
             chosen |= self._random.choice(changes)
         return self._pen.token(api_key, **chosen)
+
+    def _headed(self, api_key: str) -> str:
+        return self._pen.token(api_key, self._random.choice(table.HEADS))
 
     def _minted(self, api_key: str) -> str:
         wish = pb.IssueTokenRequest(api_key=api_key, user=pb.User(id=self._random.choice(["sara", "tom"]), role="host"))
@@ -111,6 +125,7 @@ class _Chance:
         return [
             ("revoke tom", table.revoke(user_id="tom")),
             ("revoke sara", table.revoke(user_id="sara")),
+            ("end sessions", table.end_sessions),
             ("end sessions", table.end_sessions),
             ("revoke a token", table.revoke(token=written)),
             ("revoke what sara was issued before", table.revoke_before(dice.randrange(-4_000, 20), user_id="sara")),

@@ -172,8 +172,8 @@ def revoke_before(seconds: int, **target: Any) -> Step:
 
 
 def end_sessions(stage: Stage, app: str) -> None:
-    """RevokeTokens, for each session of tom."""
-    for session in stage.client.sessions(pb.ListSessionsRequest(api_key=app, user_id="tom")):
+    """RevokeTokens, for each session of the app."""
+    for session in stage.client.sessions(pb.ListSessionsRequest(api_key=app)):
         revoke(session_id=session.session_id)(stage, app)
 
 

@@ -19,7 +19,7 @@ from tests.conftest import HandClock
 APPS_CHANGED = ("es", "ed", "at", "dv", "hs")
 ONCE = ("es",)
 STEPS: tuple[tuple[str, table.Step, tuple[str, ...]], ...] = (
-    ("the sessions of a user are revoked", table.end_sessions, APPS_CHANGED),
+    ("all sessions are revoked", table.end_sessions, APPS_CHANGED),
     ("a user is revoked", table.revoke(user_id="tom"), APPS_CHANGED),
     ("time goes on", table.move(seconds=40), ONCE),
     ("what a user was issued before is revoked", table.revoke_before(-30, user_id="sara"), APPS_CHANGED),
