@@ -11,16 +11,23 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from authsvc.clock import Clock
-from authsvc.model import AccountId
+from authsvc.model import AccountId, Principal
 from authsvc.rpc.call import Call
 from authsvc.trust.freshness import Freshness
 
 _CAPACITY = 8_192
 
+_Question = tuple[AccountId, str, bytes]
+
 
 class _Answer(NamedTuple):
-    """``changes``: the state of the trust view it was given in. Time alone changes nothing from since to until."""
+    """``changes``: the state of the trust view it was given in. Time alone changes nothing from since to until.
 
+    ``principal``: with whose rights it was found out. A call may have brought those from before a change; who comes
+    after it is another object.
+    """
+
+    principal: Principal
     changes: int
     since: float
     until: float
@@ -42,13 +49,15 @@ class RememberedAnswers:
         self._freshness = freshness
         self._clock = clock
         self._capacity = capacity
-        self._answers: dict[tuple[AccountId, bytes], _Answer] = {}
+        self._answers: dict[_Question, _Answer] = {}
         self.hits = 0
 
     def find(self, call: Call) -> bytes | None:
         """The answer to the call's request, if it was given before and would be given again."""
         answer = self._answers.get(_key(call))
-        if answer is None or answer.changes != self.changes() or self._freshness.stale:
+        if answer is None or answer.principal is not call.caller:
+            return None
+        if answer.changes != self.changes() or self._freshness.stale:
             return None
         if not answer.since <= self._clock().timestamp() < answer.until:
             return None
@@ -62,12 +71,13 @@ class RememberedAnswers:
             return
         if len(self._answers) >= self._capacity:
             self._answers.clear()  # those that are asked for again are soon back
-        self._answers[_key(call)] = _Answer(changes, self._clock().timestamp(), until, call.app, encoded)
+        since = self._clock().timestamp()
+        self._answers[_key(call)] = _Answer(call.caller, changes, since, until, call.app, encoded)
 
     def __len__(self) -> int:
         return len(self._answers)
 
 
-def _key(call: Call) -> tuple[AccountId, bytes]:
+def _key(call: Call) -> _Question:
     assert call.body is not None, "its message is there"
-    return call.caller.account_id, hashlib.sha256(call.body).digest()
+    return call.caller.account_id, call.caller.credential, hashlib.sha256(call.body).digest()

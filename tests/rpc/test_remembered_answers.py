@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,8 @@ from authsvc.model import ApiKey, AuditEvent, TokenId, UserId
 from authsvc.v1 import admin_pb2
 from authsvc.v1 import auth_pb2 as pb
 from tests.conftest import RunningServer
-from tests.rpc.surface import completed
+from tests.rpc.http2 import connected
+from tests.rpc.surface import VALIDATE, answered, bearer, completed
 
 ACTIVE = pb.TOKEN_STATUS_ACTIVE
 
@@ -100,6 +102,23 @@ def test_an_answer_is_remembered_for_its_caller_alone(server: RunningServer, tok
     request = pb.ValidateTokenRequest(api_key="dev", token=token)
     call = server.auth().ValidateToken.future(request, metadata=(("authorization", f"Bearer {foreign}"),))
     assert "APP_NOT_ALLOWED" in str(call.exception())
+
+
+def test_what_was_found_out_with_rights_that_ended_is_not_for_later_calls(server: RunningServer, token: str) -> None:
+    """A call whose message comes after its account lost the app is the last that is answered so."""
+    server.new_app("other")
+    metadata = bearer(server.new_credential("edge", permissions=("tokens.validate",), apps=(ApiKey("dev"),)))
+    (edge,) = [account for account in server.domain.view.accounts() if account.name == "edge"]
+    body = pb.ValidateTokenRequest(api_key="dev", token=token).SerializeToString()
+    with connected(server.target) as connection:
+        slow = connection.call(VALIDATE, metadata)
+        assert answered(connection, VALIDATE, metadata, body).status == 0, "the slow call has come too"
+        server.domain.store.edit_account(
+            edge.id, lambda account: replace(account, apps=frozenset({ApiKey("other")})), an_event("account.updated")
+        )
+        connection.send(slow, body)
+        assert connection.answer(slow).status == 0
+        assert answered(connection, VALIDATE, metadata, body).reason == "APP_NOT_ALLOWED"
 
 
 def test_a_no_is_not_remembered(server: RunningServer) -> None:
