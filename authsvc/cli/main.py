@@ -11,6 +11,7 @@ from authsvc import __version__
 from authsvc.cli.accounts import accounts
 from authsvc.cli.apps import apps
 from authsvc.cli.audit import audit
+from authsvc.cli.backup import backup, restore
 from authsvc.cli.keys import keys
 from authsvc.cli.logging import logging
 from authsvc.cli.migrate import migrate
@@ -34,6 +35,8 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(migrate)
+app.command()(backup)
+app.command()(restore)
 app.add_typer(accounts, name="accounts")
 app.add_typer(apps, name="apps")
 app.add_typer(audit, name="audit")

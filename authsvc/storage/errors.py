@@ -27,6 +27,14 @@ class NotAStore(StoreRefused):
     """Something else is where the store should be."""
 
 
+class NotTheStore(StoreRefused):
+    """A database is where the store should be that is not the one that was there; the text says what to do."""
+
+
+class DamagedStore(StoreRefused):
+    """A database cannot be read as a whole."""
+
+
 class StoreUnfit(StoreRefused):
     """The database is there but cannot keep what the store must keep; the text says what is missing."""
 

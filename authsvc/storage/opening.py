@@ -14,8 +14,9 @@ from authsvc.clock import Clock, Randomness, system_randomness
 from authsvc.storage import sqlite
 from authsvc.storage.base import Store
 from authsvc.storage.batches import BatchObserver
-from authsvc.storage.errors import BackendMissing, StoreUrlInvalid
+from authsvc.storage.errors import BackendMissing, StoreUnfit, StoreUrlInvalid
 from authsvc.storage.migrate import Migration
+from authsvc.storage.rows.restoring import BackedUp, Check, Progress, Restored
 
 _FORMS = "use sqlite:///relative/path, sqlite:////absolute/path or postgresql://user:password@host/database"
 
@@ -75,6 +76,47 @@ def scrub(url: str) -> None:
         postgres.scrub(url)
     else:
         sqlite.scrub(sqlite_path(url))
+
+
+def back_up(url: str, target: Path) -> BackedUp:
+    """Copy the store at ``url``, which servers may be using, into a new file of mode 0600: all of it, or no file.
+
+    Raises as ``open_store``, and ``StoreUnfit`` for a PostgreSQL database, which has tools of its own for that.
+    """
+    if _is_postgres(url):
+        raise StoreUnfit(
+            "a PostgreSQL database is backed up with PostgreSQL's own tools: pg_dump, or base backups with archived "
+            "logs; after putting one back run `authsvc restore`"
+        )
+    return sqlite.back_up(sqlite_path(url), target)
+
+
+def restore(
+    url: str,
+    copy: Path | None,
+    *,
+    check: Check,
+    progress: Progress,
+    clock: Clock,
+    randomness: Randomness = system_randomness,
+) -> Restored:
+    """Make ``copy`` the store at ``url``, or (None) what an operator put there: all it was before ends.
+
+    In a new epoch, at a revision past any that was ever given out, with all tokens revoked and all sessions ended;
+    whole or not at all. ``check`` raises where what the copy holds cannot be used. Raises ``StoreInUse`` while anybody
+    has the store open, and as ``open_store``.
+    """
+    if _is_postgres(url):
+        if copy is not None:
+            raise StoreUnfit(
+                "a PostgreSQL database is put back with PostgreSQL's own tools (pg_restore, or a base backup); "
+                "then run `authsvc restore` without FILE"
+            )
+        with _driver_wanted():
+            from authsvc.storage import postgres  # noqa: PLC0415
+        return postgres.restore(url, check=check, progress=progress)
+    path = sqlite_path(url)
+    return sqlite.restore(path, copy, check=check, clock=clock, randomness=randomness, progress=progress)
 
 
 def sqlite_path(url: str) -> Path:

@@ -136,7 +136,8 @@ class AppRevocations:
         """Forget what no longer matters, and say how much that was.
 
         ``life``: how long a token minted now can live (None: for ever). What is newer than ``reached`` stays: older
-        news of the same thing may still come.
+        news of the same thing may still come. The whole app's watermark stays while it ends anything: it is one, and
+        after a restore it ends tokens that lived longer than anybody remembers.
         """
         hour = int(now.timestamp()) // _HOUR
         sessions = [name for name, until in self._sessions.items() if until <= hour]
@@ -148,7 +149,7 @@ class AppRevocations:
             del self._tokens[token_id]
         for user_id in marks:
             del self._marks[user_id]
-        app = self.mark is not None and _over(self.mark, now, life, reached)
+        app = self.mark is not None and self.mark.empty and self.mark.revision <= reached
         if app:
             self.mark = None
         return len(sessions) + len(tokens) + len(marks) + app

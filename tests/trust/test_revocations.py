@@ -123,14 +123,14 @@ class TestPruning:
     @pytest.mark.parametrize("whom", [SARA, None])
     @pytest.mark.parametrize("part", ["tokens_revoked_at", "tokens_issued_before"])
     def test_watermarks(self, revoked: AppRevocations, whom: UserId | None, part: str) -> None:
-        """A watermark stays while a token that it ends can live, and a day longer."""
+        """A user's watermark stays while a token that it ends can live, and a day longer; the whole app's stays."""
         parts: dict[str, Any] = {part: START}
         revoked.put_watermark(a_watermark(whom, **parts))
         over = START + LIFE + MARGIN + SECOND
         assert revoked.prune(over - 2 * SECOND, LIFE, REACHED) == 0
         assert revoked.prune(over, None, REACHED) == 0
-        assert revoked.prune(over, LIFE, REACHED) == 1
-        assert len(revoked) == 0
+        assert revoked.prune(over, LIFE, REACHED) == (whom is not None)
+        assert len(revoked) == (whom is None)
 
     def test_a_watermark_by_revision_alone_stays(self, revoked: AppRevocations) -> None:
         """Nobody knows since when: it is not forgotten."""

@@ -4,7 +4,7 @@ Owns connections, transactions and the order in which this process's commits are
 a session; the rest is small transactions that take the feed's number last. Must not know what the records mean.
 """
 
-from authsvc.storage.postgres.opening import apply_missing, find_missing, open_postgres, scrub
+from authsvc.storage.postgres.opening import apply_missing, find_missing, open_postgres, restore, scrub
 from authsvc.storage.postgres.store import PostgresStore
 
-__all__ = ["PostgresStore", "apply_missing", "find_missing", "open_postgres", "scrub"]
+__all__ = ["PostgresStore", "apply_missing", "find_missing", "open_postgres", "restore", "scrub"]

@@ -18,8 +18,10 @@ from authsvc.storage.postgres.link import Link
 from authsvc.storage.postgres.links import Links
 from authsvc.storage.postgres.lock import StoreLock
 from authsvc.storage.postgres.present import Present, servers_clock
+from authsvc.storage.postgres.restoring import restore_database
 from authsvc.storage.postgres.schema import apply_due, due, refuse_old
 from authsvc.storage.postgres.store import PostgresStore
+from authsvc.storage.rows.restoring import Check, Progress, Restored
 
 BACKEND = "postgres"
 
@@ -76,6 +78,13 @@ def scrub(url: str) -> None:
         link.execute("SET statement_timeout = 0")
         for table in ("keys", "secrets"):
             link.execute(sql.SQL("VACUUM (FULL) {}").format(sql.Identifier(table)))
+
+
+def restore(url: str, *, check: Check, progress: Progress, present: Present = servers_clock) -> Restored:
+    """Take what is in the database, put there by an operator, for the store. Raises as ``open_postgres``."""
+    database = database_at(url)
+    with connected(database) as link:
+        return restore_database(link, database, check=check, present=present, progress=progress)
 
 
 @contextlib.contextmanager

@@ -43,6 +43,7 @@ VALUES (:api_key, :user_id, 0, NULL, :issued_before, 0, :issued_before, :revisio
 
 _OF = "WHERE api_key = :api_key AND user_id = :user_id"
 _PUT_OFF = Statement(f"UPDATE watermarks SET due_at = :due_at {_OF}")
+_PUT_FURTHER_OFF = Statement(f"UPDATE watermarks SET due_at = greatest(due_at, :due_at) {_OF}")
 
 _COVERS_TOKENS = "(tokens_revision > 0 OR tokens_revoked_at IS NOT NULL OR tokens_issued_before IS NOT NULL)"
 _CAN_BE_CLEARED = Statement(f"SELECT 1::bigint FROM watermarks {_OF} AND {_COVERS_TOKENS}")
@@ -72,7 +73,7 @@ def raise_watermark(
     }
     (row,) = transaction.fetch(statement.of(values))
     mark = watermark_from(row)
-    _put_off(transaction, mark, life)
+    _put_off(transaction, _PUT_FURTHER_OFF, mark, life)
     transaction.publish(revision, (mark,), audit)
     return revision
 
@@ -90,12 +91,12 @@ def clear_watermark(
     if row is None:  # a rival was faster
         raise Unchanged(None)
     mark = watermark_from(row)
-    _put_off(transaction, mark, life)
+    _put_off(transaction, _PUT_OFF, mark, life)
     transaction.publish(revision, (mark,), audit)
     return revision
 
 
-def _put_off(transaction: Transaction, mark: Watermark, life: Life) -> None:
+def _put_off(transaction: Transaction, statement: Statement, mark: Watermark, life: Life) -> None:
     """Have the mark looked at when nothing it covers can live any more."""
     user = user_column(mark.user_id)
-    transaction.later(_PUT_OFF(api_key=mark.api_key, user_id=user, due_at=watermark_due(mark, life)))
+    transaction.later(statement(api_key=mark.api_key, user_id=user, due_at=watermark_due(mark, life)))

@@ -4,7 +4,7 @@ Owns one file and its neighbours (write-ahead log, shared memory, lock). One wri
 reader connections see whole commits only. Must not know what the records mean.
 """
 
-from authsvc.storage.sqlite.opening import apply_missing, find_missing, open_sqlite, scrub
+from authsvc.storage.sqlite.opening import apply_missing, back_up, find_missing, open_sqlite, restore, scrub
 from authsvc.storage.sqlite.store import SqliteStore
 
-__all__ = ["SqliteStore", "apply_missing", "find_missing", "open_sqlite", "scrub"]
+__all__ = ["SqliteStore", "apply_missing", "back_up", "find_missing", "open_sqlite", "restore", "scrub"]

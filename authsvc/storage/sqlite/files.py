@@ -22,7 +22,7 @@ def prepare(path: Path) -> None:
 
     Raises ``NotAStore`` where the path is no file, and ``OSError``.
     """
-    _make_directory(path.parent)
+    make_directory(path.parent)
     _make_file(path)
     for suffix in _BESIDE:
         _shut_out_others(path.with_name(path.name + suffix))
@@ -35,10 +35,11 @@ def open_private(path: Path, flags: int) -> int:
     return descriptor
 
 
-def _make_directory(path: Path) -> None:
+def make_directory(path: Path) -> None:
+    """Make it and those it is in, where they are missing, for the owner alone."""
     if path.is_dir():
         return
-    _make_directory(path.parent)
+    make_directory(path.parent)
     try:
         path.mkdir(_PRIVATE_DIRECTORY)
     except FileExistsError:  # another process was first, or it is no directory: opening the file will tell
@@ -52,12 +53,21 @@ def _make_file(path: Path) -> None:
         os.close(open_private(path, os.O_RDWR | os.O_EXCL))
     except FileExistsError:
         return
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
 
 
-def _sync_directory(path: Path) -> None:
-    # A file whose name is not on the disk is lost with the machine, however well its contents were written.
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def sync_directory(path: Path) -> None:
+    """Have the names in it on the disk: a file is lost with its name, however well its contents were written."""
+    _sync(path, os.O_DIRECTORY)
+
+
+def sync_file(path: Path) -> None:
+    """Have its contents on the disk."""
+    _sync(path, 0)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
     try:
         os.fsync(descriptor)
     finally:

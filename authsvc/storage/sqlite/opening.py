@@ -14,11 +14,15 @@ from authsvc.clock import Clock, Randomness
 from authsvc.storage.batches import BatchObserver, Unobserved
 from authsvc.storage.errors import NotAStore
 from authsvc.storage.migrate import Migration, shipped
+from authsvc.storage.rows.restoring import BackedUp, Check, Progress, Restored
 from authsvc.storage.sqlite.connection import Database, fetch
+from authsvc.storage.sqlite.copying import back_up_to
 from authsvc.storage.sqlite.faults import ENGINE_FAULTS, unavailable
-from authsvc.storage.sqlite.files import prepare
+from authsvc.storage.sqlite.files import make_directory, prepare
 from authsvc.storage.sqlite.lock import Lock
+from authsvc.storage.sqlite.restoring import Restoration
 from authsvc.storage.sqlite.schema import bring_up, due
+from authsvc.storage.sqlite.seat import refuse_empty, take_seat
 from authsvc.storage.sqlite.store import SqliteStore
 
 BACKEND: Final = "sqlite"
@@ -47,7 +51,7 @@ def open_sqlite(
     prepare(database.path)
     with contextlib.ExitStack() as undo:
         lock = undo.enter_context(contextlib.closing(Lock(database.path, alone=exclusive)))
-        epoch = _bring_up(database, clock, randomness)
+        epoch = _bring_up(database, clock, randomness, seated=True)
         store = SqliteStore(database, clock=clock, epoch=epoch, lock=lock, observer=observer or Unobserved())
         undo.pop_all()
     return store
@@ -82,17 +86,55 @@ def scrub(path: Path) -> None:
         fetch(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _bring_up(database: Database, clock: Clock, randomness: Randomness) -> int:
+def back_up(path: Path, target: Path) -> BackedUp:
+    """Copy the database at ``path``, which others may have open, into a new file. Raises as ``open_sqlite``."""
+    database = _existing(path)
+    with contextlib.closing(Lock(database.path, alone=False)), _connected(database) as connection:
+        return back_up_to(connection, target)
+
+
+def restore(
+    path: Path, copy: Path | None, *, check: Check, clock: Clock, randomness: Randomness, progress: Progress
+) -> Restored:
+    """Make ``copy`` the database at ``path``, or take what is there (None). Raises as ``open_sqlite``."""
+    database = Database(path.absolute(), BUSY_TIMEOUT) if copy is not None else _existing(path)
+    make_directory(database.path.parent)
+    with contextlib.closing(Lock(database.path, alone=True)), _told():
+        restoration = Restoration(database, check=check, clock=clock, randomness=randomness, progress=progress)
+        return restoration.of_what_is_here() if copy is None else restoration.of(copy)
+
+
+def _existing(path: Path) -> Database:
+    if not path.exists():
+        raise NotAStore(f"there is no database at {path}")
+    return Database(path.absolute(), BUSY_TIMEOUT)
+
+
+def _bring_up(database: Database, clock: Clock, randomness: Randomness, *, seated: bool = False) -> int:
     with _connected(database) as connection:
-        return bring_up(connection, shipped(BACKEND), clock=clock, randomness=randomness)
+        if seated:
+            refuse_empty(connection, database.path)
+        epoch = bring_up(connection, shipped(BACKEND), clock=clock, randomness=randomness)
+        if seated:
+            take_seat(connection, database.path)
+        return epoch
 
 
 @contextlib.contextmanager
 def _connected(database: Database) -> Iterator[apsw.Connection]:
     try:
-        with contextlib.closing(database.connect()) as connection:
+        with _told(), contextlib.closing(database.connect()) as connection:
             yield connection
     except apsw.NotADBError:
         raise NotAStore(f"{database.path} is not a database") from None
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Faults of the engine as refusals, but for a file that is no database: its name is known to who opened it."""
+    try:
+        yield
+    except apsw.NotADBError:
+        raise
     except ENGINE_FAULTS as fault:
         raise unavailable(fault) from fault

@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS migrations (
 
 def due(connection: apsw.Connection, migrations: Sequence[Migration]) -> tuple[Migration, ...]:
     """What the database still needs, in order; changes nothing. Raises as ``bring_up``."""
-    return missing(migrations, _applied(connection))
+    return missing(migrations, applied(connection))
 
 
 def bring_up(
@@ -65,7 +65,7 @@ def _apply_next(connection: apsw.Connection, migrations: Sequence[Migration], cl
     """Apply the first migration that is missing, in a transaction of its own; False when there is none."""
     if not due(connection, migrations):
         return False
-    with _writing(connection):
+    with writing(connection):
         fetch(connection, _REMEMBER)
         still = due(connection, migrations)  # again: another process may have been here meanwhile
         if still:
@@ -74,7 +74,8 @@ def _apply_next(connection: apsw.Connection, migrations: Sequence[Migration], cl
 
 
 @contextmanager
-def _writing(connection: apsw.Connection) -> Iterator[None]:
+def writing(connection: apsw.Connection) -> Iterator[None]:
+    """The block is one transaction that writes."""
     fetch(connection, "BEGIN IMMEDIATE")
     try:
         yield
@@ -94,7 +95,8 @@ def _apply(connection: apsw.Connection, migration: Migration, clock: Clock) -> N
     )
 
 
-def _applied(connection: apsw.Connection) -> Sequence[Applied]:
+def applied(connection: apsw.Connection) -> Sequence[Applied]:
+    """The migrations the database remembers, in order; raises ``NotAStore`` for one of something else."""
     tables = {name for (name,) in fetch(connection, "SELECT name FROM sqlite_schema WHERE type = 'table'")}
     if not tables:
         return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -34,6 +35,7 @@ from authsvc.storage.base import (
     TrustState,
 )
 from authsvc.storage.batches import BatchObserver
+from authsvc.storage.errors import NotTheStore
 from authsvc.storage.rows import sessions as session_rows
 from authsvc.storage.rows.lists import after_revocation, after_session
 from authsvc.storage.rows.moments import lifetime_microseconds
@@ -55,9 +57,11 @@ from authsvc.storage.sqlite import (
 from authsvc.storage.sqlite import levels as log_levels
 from authsvc.storage.sqlite.audit import read_audit
 from authsvc.storage.sqlite.connection import Database, fetch
+from authsvc.storage.sqlite.faults import ENGINE_FAULTS
 from authsvc.storage.sqlite.hints import Hints
 from authsvc.storage.sqlite.lock import Lock
 from authsvc.storage.sqlite.readers import Readers
+from authsvc.storage.sqlite.seat import note_seat
 from authsvc.storage.sqlite.writer import Writer
 from authsvc.storage.texts import claims_text
 
@@ -71,6 +75,7 @@ class SqliteStore:
         self._lock = lock
         self._closing = threading.Lock()
         self._closed = False
+        self._path = database.path
         self._anchor = database.anchor()
         self._readers = Readers(lambda: database.connect(query_only=True))
         self._hints = Hints(lambda: database.connect(query_only=True))
@@ -100,6 +105,8 @@ class SqliteStore:
                 self._writer.close()
                 self._readers.close()
                 self._hints.close()
+                with contextlib.suppress(*ENGINE_FAULTS, OSError, NotTheStore):
+                    note_seat(self._anchor, self._path)
                 self._anchor.close(True)
                 self._lock.close()
 

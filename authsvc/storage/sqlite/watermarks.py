@@ -48,6 +48,7 @@ SET tokens_revision = 0, tokens_revoked_at = NULL, tokens_issued_before = NULL, 
 WHERE api_key = ? AND user_id = ? RETURNING {WATERMARK_COLUMNS}"""
 
 _PUT_OFF = "UPDATE watermarks SET due_at = ? WHERE api_key = ? AND user_id = ?"
+_PUT_FURTHER_OFF = "UPDATE watermarks SET due_at = max(due_at, ?) WHERE api_key = ? AND user_id = ?"
 
 
 def raise_watermark(
@@ -63,7 +64,7 @@ def raise_watermark(
     revision = transaction.next_revision()
     (row,) = transaction.fetch(_RAISE, (api_key, user, *_parts(transaction, revision, issued_before)))
     mark = watermark_from(row)
-    transaction.fetch(_PUT_OFF, (watermark_due(mark, life), api_key, user))
+    transaction.fetch(_PUT_FURTHER_OFF, (watermark_due(mark, life), api_key, user))
     transaction.publish(revision, (mark,), audit)
     return revision
 

@@ -28,7 +28,7 @@ def mode(path: Path) -> int:
 
 
 def test_files_are_for_their_owner_alone(place: SqlitePlace, clock: SettableClock, umask: int) -> None:
-    """Database, log, shared memory and lock are 0600 and the directories made are 0700, whatever the umask."""
+    """Database, log, shared memory, lock and epoch are 0600 and the directories made are 0700, whatever the umask."""
     from authsvc.storage import open_store
 
     place.path = place.path.parent / "inner" / "authsvc.db"
@@ -36,7 +36,7 @@ def test_files_are_for_their_owner_alone(place: SqlitePlace, clock: SettableCloc
     keep_app(store)
     names = {path.name: mode(path) for path in place.path.parent.iterdir()}
     store.close()
-    expected = ["authsvc.db", "authsvc.db-shm", "authsvc.db-wal", "authsvc.db.lock"]
+    expected = ["authsvc.db", "authsvc.db-shm", "authsvc.db-wal", "authsvc.db.epoch", "authsvc.db.lock"]
     assert names == dict.fromkeys(expected, 0o600)
     assert [mode(place.path.parent), mode(place.path.parent.parent)] == [0o700, 0o700]
 

@@ -1,0 +1,42 @@
+"""Backups of the store that the settings name, and what has to be done when one is put back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from authsvc.app.refusals import kek_of, refusing, settings_of_process
+from authsvc.clock import system_clock, system_randomness
+from authsvc.signing.sealing import Sealer
+from authsvc.storage import back_up, restore
+from authsvc.storage.base import TrustState
+from authsvc.storage.rows.restoring import BackedUp, Check, Progress, Restored
+from authsvc.trust.learning import signing_key_place
+from authsvc.trust.secrets import secret_place
+
+
+def back_up_store(file: Path) -> BackedUp:
+    """Copy the store, which servers may be using, into a new file. Raises ``Refused``."""
+    settings = settings_of_process()
+    with refusing():
+        return back_up(settings.store_url, file.absolute())
+
+
+def restore_store(file: Path | None, *, progress: Progress) -> Restored:
+    """Make the copy in that file the store, or take what is in its place (None). Raises ``Refused``."""
+    settings = settings_of_process()
+    sealer = Sealer(kek_of(settings), system_randomness)
+    copy = None if file is None else file.absolute()
+    with refusing():
+        return restore(settings.store_url, copy, check=opens_with(sealer), progress=progress, clock=system_clock)
+
+
+def opens_with(sealer: Sealer) -> Check:
+    """Raise ``SealBroken`` for a store whose keys and secrets are not all sealed under that KEK."""
+
+    def check(state: TrustState) -> None:
+        for key in state.keys:
+            sealer.open(key.sealed, signing_key_place(key.api_key, key.key_id))
+        for secret in state.secrets:
+            sealer.open(secret.sealed, secret_place(secret.purpose, secret.number))
+
+    return check
