@@ -47,6 +47,7 @@ from authsvc.tokens.guest import GuestTokens
 from authsvc.tokens.issue import Issue
 from authsvc.tokens.mint import Mint
 from authsvc.tokens.refresh import Refresh
+from authsvc.tokens.refresh_together import RefreshTogether
 from authsvc.tokens.refresh_token import RefreshTokens
 from authsvc.tokens.revoke import Revoke
 from authsvc.tokens.session_list import Sessions
@@ -207,7 +208,8 @@ def build_server(
     )
     audit = TokenAudit(domain.logs.get_logger("audit"))
     issue = Issue(domain.view, store, mint, refresh_tokens, ids, audit, catching_up)
-    refresh = Refresh(domain.view, store, mint, refresh_tokens, audit, count=domain.metrics.refreshes.add)
+    count = domain.metrics.refreshes.add
+    refresh = Refresh(domain.view, store, mint, refresh_tokens, audit, count=count)
     limits = limits or Limits()
     strangers = Strangers(Addresses(trusted_proxies), limits, monotonic)
     auth = AuthServicer(
@@ -218,6 +220,7 @@ def build_server(
         Sessions(domain.view, store),
         Batches(Explanations(domain.logs.get_logger("rpc"), randomness)),
         answers,
+        RefreshTogether(refresh, domain.view, store, mint, refresh_tokens, audit, count=count),
     )
     surface = Surface(
         auth=auth,

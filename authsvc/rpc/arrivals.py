@@ -26,7 +26,7 @@ from authsvc.errors import AuthError
 from authsvc.rpc.call import Call
 from authsvc.rpc.interceptors.deadline import check_remaining
 from authsvc.rpc.patience import Patience, Wait
-from authsvc.rpc.together import Together
+from authsvc.rpc.together import HASTE, Together
 
 Serve = Callable[[Call], Message]
 
@@ -61,7 +61,9 @@ class Arrivals(ThreadPoolExecutor):
         """Called by the library on the serving thread, instead of its own work."""
         arrival = _Arrival(handler.call, event, state, self._serve)
         try:
-            check_remaining(event.call_details.deadline - time.time())  # as the library counts it
+            seconds = event.call_details.deadline - time.time()  # as the library counts it
+            check_remaining(seconds)
+            arrival.call.hurried = seconds < HASTE
             wait = self._patience.expect(arrival.call, event.call.cancel)
         except AuthError as refusal:
             arrival.call.refusal = refusal

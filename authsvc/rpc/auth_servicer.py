@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import cast
 
+from authsvc.clock import deadline_after
 from authsvc.rpc import convert, convert_sessions
 from authsvc.rpc.batches import Batches
 from authsvc.rpc.call import Call
 from authsvc.rpc.paging import question_of, read_page
 from authsvc.rpc.remembered import RememberedAnswers
+from authsvc.rpc.together import HASTE
 from authsvc.rpc.verdicts import EncodedVerdicts
 from authsvc.tokens.issue import Issue
-from authsvc.tokens.refresh import Refresh
+from authsvc.tokens.refresh import Refresh, RefreshedToken
+from authsvc.tokens.refresh_together import RefreshTogether, Wish
 from authsvc.tokens.revoke import Revoke
 from authsvc.tokens.session_list import Sessions
 from authsvc.tokens.validate import Validate
@@ -31,9 +34,11 @@ class AuthServicer:
         sessions: Sessions,
         batches: Batches,
         answers: RememberedAnswers,
+        refresh_together: RefreshTogether,
     ) -> None:
         self._issue = issue
         self._refresh = refresh
+        self._refresh_together = refresh_together
         self._validate = validate
         self._revoke = revoke
         self._sessions = sessions
@@ -41,7 +46,7 @@ class AuthServicer:
         self._verdicts = EncodedVerdicts()
         self._answers = answers
         self.remembered = {"ValidateToken": answers.find}
-        self.together = {"IssueToken": self._issue_at_once}
+        self.together = {"IssueToken": self._issue_at_once, "RefreshToken": self._refresh_at_once}
 
     def IssueToken(self, request: pb.IssueTokenRequest, call: Call) -> pb.IssueTokenResponse:
         """``tokens.issue``."""
@@ -52,7 +57,9 @@ class AuthServicer:
 
     def RefreshToken(self, request: pb.RefreshTokenRequest, call: Call) -> pb.RefreshTokenResponse:
         """``tokens.refresh``."""
-        refreshed = self._refresh.refresh(call.caller, convert.refresh_request(request), deadline=call.deadline)
+        refreshed = call.prepared
+        if not isinstance(refreshed, RefreshedToken):
+            refreshed = self._refresh.refresh(call.caller, convert.refresh_request(request), deadline=call.deadline)
         call.about(refreshed.minted.token.api_key)
         return convert.refresh_response(refreshed)
 
@@ -70,10 +77,18 @@ class AuthServicer:
 
     def _issue_at_once(self, calls: Sequence[Call]) -> None:
         for call in calls:
-            request: Any = call.request
+            request = cast(pb.IssueTokenRequest, call.request)
             # Then all that there is to do is to sign.
             rest = request.refreshable or request.after_revision
             call.at_once = not rest and self._issue.signs_quickly(request.api_key)
+
+    def _refresh_at_once(self, calls: Sequence[Call]) -> None:
+        wishes = [
+            Wish(call.caller, convert.refresh_request(cast(pb.RefreshTokenRequest, call.request))) for call in calls
+        ]
+        turned = self._refresh_together.turn(wishes, deadline=deadline_after(HASTE))
+        for call, refreshed in zip(calls, turned, strict=True):
+            call.prepared, call.at_once = refreshed, refreshed is not None
 
     def BatchIssueTokens(self, batch: pb.BatchIssueTokensRequest, call: Call) -> pb.BatchIssueTokensResponse:
         """``tokens.issue``."""

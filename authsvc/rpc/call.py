@@ -37,7 +37,9 @@ class Call:
     deadline: Deadline | None = None
     body: bytes | None = None  # where it came before the call had a thread
     request: Message | None = None
+    hurried: bool = False  # there is little time left
     at_once: bool = False  # serving it waits for nothing
+    prepared: object = None  # what was done for it, together with others
     _context: grpc.ServicerContext | None = None
     _messages: Iterator[bytes] | None = None
 

@@ -68,9 +68,9 @@ class Pipeline(grpc.ServerInterceptor):
         self._together = {
             name: Together(method.together, pool, audit, name=f"authsvc-{name.rpartition('/')[2]}")
             for name, method in methods.items()
-            if method.together is not None
+            if method.together is not None and steps.tracing is None
         }
-        # A call answered from memory has no span: where spans are wanted every call goes the whole way.
+        # What is answered from memory, or done for many, has no span: where those are wanted calls go the whole way.
         completed = steps.log.completed if steps.tracing is None else None
         self._arrivals = Arrivals(
             self._serve, completed, patience, pool=pool, refusals=refusals, together=self._together

@@ -21,6 +21,12 @@ from authsvc.rpc.interceptors.body import parse_request
 MOST = 32
 """Calls whose answers wait for each other: a few milliseconds' work."""
 
+MOST_WAITING = 4 * MOST
+"""Calls that may wait for their turn here; beyond that they are better served alone."""
+
+HASTE = 1.0
+"""Seconds that calls together may wait for the store; a call that has less left waits for nobody else."""
+
 Prepare = Callable[[Sequence[Call]], object]
 """Does what can be done for several calls at once, and sets ``at_once`` for those that have nothing left to wait for.
 
@@ -56,7 +62,10 @@ class Together:
 
     def add(self, arrived: Arrived) -> None:
         """Have a call served soon."""
-        self._waiting.put(arrived)
+        if arrived.call.hurried or self._waiting.qsize() >= MOST_WAITING:
+            self._alone.submit(arrived)
+        else:
+            self._waiting.put(arrived)
 
     def close(self) -> None:
         """Serve those that were added and end the thread."""
@@ -79,9 +88,9 @@ class Together:
         return batch
 
     def _serve(self, batch: Sequence[Arrived]) -> None:
-        _prepare([arrived.call for arrived in batch], self._prepare)
-        ready = [arrived for arrived in batch if arrived.call.at_once]
         with self._lines.together():
+            _prepare([arrived.call for arrived in batch], self._prepare)
+            ready = [arrived for arrived in batch if arrived.call.at_once]
             answers = [arrived.serve() for arrived in ready]
         for arrived, encoded in zip(ready, answers, strict=True):
             if encoded is not None:

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from authsvc.clock import Deadline
 from authsvc.model import (
@@ -62,6 +62,7 @@ __all__ = [
     "SessionState",
     "Store",
     "TrustState",
+    "Turn",
 ]
 
 
@@ -98,6 +99,15 @@ class SessionState:
     session: Session
     covered: bool
     now: datetime
+
+
+class Turn(NamedTuple):
+    """What ``turn_session`` is told, for a session whose user and scope stay as they are."""
+
+    session_id: SessionId
+    generation: int
+    request_id_hash: bytes
+    idle_ttl: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +320,18 @@ class Store(Protocol):
         clock (never before the old value), ``request_id_hash``, and ``idle_expires_at`` to ``rotated_at + idle_ttl``
         but not past ``absolute_expires_at``. A moment of expiry has passed when it is not after the store's clock.
         With ``changed``, the session as it was read but for its user's data and its scope, the turn keeps those too.
+        """
+
+    def session_states(
+        self, session_ids: Sequence[SessionId], *, deadline: Deadline | None = None
+    ) -> Sequence[SessionState]:
+        """As ``session_state`` for each of them (all different), in any order, without those that are not there."""
+
+    def turn_sessions(self, turns: Sequence[Turn], *, deadline: Deadline | None = None) -> Sequence[datetime | None]:
+        """As ``turn_session`` for each of them (all of different sessions), in one transaction.
+
+        Must return, in the order of ``turns``, the new ``idle_expires_at`` of each session that turned, and None for
+        one that did not, whatever became of the others.
         """
 
     def revoke_session(

@@ -89,6 +89,12 @@ class Refresh:
 
     def find(self, request: RefreshRequest, *, deadline: Deadline | None = None) -> FoundSession:
         """The session that a request is about; whether the caller may go on with it is not judged yet."""
+        ticket = self.ticket(request)
+        state = self._found(self._store.session_state(ticket.session_id, deadline=deadline))
+        return FoundSession(state, ticket.generation)
+
+    def ticket(self, request: RefreshRequest) -> RefreshTicket:
+        """What the request's token names, where that is ours and of the store's epoch; no look at the store."""
         _check(request)
         ticket = self._refresh_tokens.read(request.refresh_token)
         epoch = self._store.epoch
@@ -97,8 +103,7 @@ class Refresh:
         if ticket.epoch > epoch:
             self._audit.epoch_ahead_of_the_store()
             raise RefreshRefused(Reason.REFRESH_TOKEN_INVALID, detail="epoch ahead of the store")
-        state = self._found(self._store.session_state(ticket.session_id, deadline=deadline))
-        return FoundSession(state, ticket.generation)
+        return ticket
 
     def go_on(
         self, principal: Principal, request: RefreshRequest, found: FoundSession, *, deadline: Deadline | None = None

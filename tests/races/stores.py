@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from authsvc.app.composition import build_server
 from authsvc.model import ApiKey, AuditEvent, Revision, Session, SessionId, TokenId, UserId
-from authsvc.storage.base import Store
+from authsvc.storage.base import Store, Turn
 from tests.conftest import RunningServer
 
 _BOUND = 10.0  # seconds: no wait is without an end
@@ -50,6 +50,10 @@ class ChecksThenUpdates(_Around):
             turned = self._store.turn_session(session_id, state.session.generation, **options)
             state = self._store.session_state(session_id)
         return turned
+
+    def turn_sessions(self, turns: Sequence[Turn], **options: Any) -> Sequence[datetime | None]:
+        """Cannot: so that all come alone, and meet."""
+        raise NotImplementedError
 
     def _look(self) -> None:
         with self._lock:

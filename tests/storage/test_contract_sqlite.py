@@ -23,6 +23,7 @@ from tests.storage.contract.sessions import Sessions
 from tests.storage.contract.texts import Texts
 from tests.storage.contract.tokens import Tokens
 from tests.storage.contract.turning import Turning
+from tests.storage.contract.turning_many import TurningMany
 from tests.storage.contract.watermarks import Watermarks
 from tests.storage.places import SqlitePlace
 
@@ -43,6 +44,9 @@ class TestSessions(Sessions): ...
 
 
 class TestTurning(Turning): ...
+
+
+class TestTurningMany(TurningMany): ...
 
 
 class TestRevoking(Revoking): ...

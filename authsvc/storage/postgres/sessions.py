@@ -41,6 +41,10 @@ READ: Final = Statement(f"SELECT {COLUMNS} FROM sessions WHERE id = :id")
 
 STATE: Final = Statement(f"SELECT {COLUMNS}, {COVERED}, greatest({NOW}, rotated_at) FROM sessions WHERE id = :id")
 
+STATES: Final = Statement(
+    f"SELECT {COLUMNS}, {COVERED}, greatest({NOW}, rotated_at) FROM sessions WHERE id = ANY(:ids::bytea[])"
+)
+
 TURN: Final = Statement(f"""
 WITH present AS MATERIALIZED (SELECT {NOW} AS moment)
 UPDATE sessions SET
@@ -54,6 +58,25 @@ WHERE id = :id AND generation = :generation AND revoked_at IS NULL
     AND idle_expires_at > greatest(moment, rotated_at) AND absolute_expires_at > greatest(moment, rotated_at)
     AND NOT {COVERED}
 RETURNING {COLUMNS}""")
+
+# Numbers come as texts, as arrays are of texts or of byte strings.
+TURN_MANY: Final = Statement(f"""
+WITH present AS MATERIALIZED (SELECT {NOW} AS moment),
+turns AS MATERIALIZED (
+    SELECT * FROM unnest(
+        :ids::bytea[], :generations::text[]::bigint[], :hashes::bytea[], :idle_ttls::text[]::bigint[]
+    ) AS turn (session_id, presented, hash, idle_ttl)
+)
+UPDATE sessions SET
+    generation = generation + 1,
+    rotated_at = greatest(moment, rotated_at),
+    request_id_hash = hash,
+    idle_expires_at = least(greatest(moment, rotated_at) + idle_ttl, absolute_expires_at)
+FROM present, turns
+WHERE id = session_id AND generation = presented AND revoked_at IS NULL
+    AND idle_expires_at > greatest(moment, rotated_at) AND absolute_expires_at > greatest(moment, rotated_at)
+    AND NOT {COVERED}
+RETURNING id, idle_expires_at""")
 
 # A turn waits for the end of whoever holds the row, and then finds it revoked. It is remembered until an access token
 # that was minted at its very end is dead.

@@ -34,6 +34,7 @@ from authsvc.storage.base import (
     SealedSecret,
     SessionState,
     TrustState,
+    Turn,
 )
 from authsvc.storage.postgres import (
     accounts,
@@ -60,9 +61,8 @@ from authsvc.storage.postgres.transactions import WHOLE_STATE_SECONDS, Transacti
 from authsvc.storage.rows import feed as feed_rows
 from authsvc.storage.rows import secrets as secret_rows
 from authsvc.storage.rows import sessions as session_rows
-from authsvc.storage.rows.moments import lifetime_microseconds
+from authsvc.storage.rows.moments import lifetime_microseconds, optional_moment
 from authsvc.storage.rows.purging import purge
-from authsvc.storage.texts import claims_text
 
 # A row that is really written: a server that takes no changes would still answer a question.
 _PROBE = Statement(f"UPDATE meta SET probed_at = greatest({NOW}, probed_at + 1)")  # noqa: S608 - a constant
@@ -212,17 +212,38 @@ class PostgresStore:
         deadline: Deadline | None = None,
     ) -> Session | None:
         rows = self._transactions.change(
-            sessions.TURN(
-                id=session_id,
-                generation=generation,
-                request_id_hash=request_id_hash,
-                idle_ttl=lifetime_microseconds(idle_ttl),
-                claims=None if changed is None else claims_text(changed),
-                present=microseconds(self._present),
+            sessions.TURN.of(
+                {
+                    **session_rows.turn_values(Turn(session_id, generation, request_id_hash, idle_ttl), changed),
+                    "present": microseconds(self._present),
+                }
             ),
             deadline=deadline,
         )
         return session_rows.from_row(rows[0]) if rows else None
+
+    def session_states(
+        self, session_ids: Sequence[SessionId], *, deadline: Deadline | None = None
+    ) -> Sequence[SessionState]:
+        request = sessions.STATES(ids=tuple(session_ids), present=microseconds(self._present))
+        return [
+            SessionState(session_rows.from_row(tuple(columns)), covered, from_microseconds(now))
+            for *columns, covered, now in (self._transactions.read(request, deadline=deadline) if session_ids else ())
+        ]
+
+    def turn_sessions(self, turns: Sequence[Turn], *, deadline: Deadline | None = None) -> Sequence[datetime | None]:
+        if not turns:
+            return []
+        ordered = sorted(turns)  # so that rivals lock the same rows in the same order
+        request = sessions.TURN_MANY(
+            ids=tuple(turn.session_id for turn in ordered),
+            generations=tuple(str(turn.generation) for turn in ordered),
+            hashes=tuple(turn.request_id_hash for turn in ordered),
+            idle_ttls=tuple(str(lifetime_microseconds(turn.idle_ttl)) for turn in ordered),
+            present=microseconds(self._present),
+        )
+        turned: dict[bytes, int] = dict(self._transactions.change(request, deadline=deadline))
+        return [optional_moment(turned.get(turn.session_id)) for turn in turns]
 
     def revoke_session(
         self, session_id: SessionId, reason: str, audit: AuditEvent, *, deadline: Deadline | None = None

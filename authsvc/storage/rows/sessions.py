@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from authsvc.clock import from_microseconds, to_microseconds
 from authsvc.model import AccountId, ApiKey, Kind, Profile, Revision, Session, SessionId, UserId
+from authsvc.storage.base import Turn
 from authsvc.storage.rows.moments import lifetime, lifetime_microseconds, optional_microseconds, optional_moment
 from authsvc.storage.rows.retention import session_due
 from authsvc.storage.texts import claims_from, claims_text
@@ -71,3 +72,14 @@ def from_row(row: tuple[Any, ...]) -> Session:
         caller=AccountId(caller),
         opened_public=bool(opened_public),
     )
+
+
+def turn_values(turn: Turn, changed: Session | None = None) -> dict[str, object]:
+    """The values of the statement that turns a session, but for the present."""
+    return {
+        "id": turn.session_id,
+        "generation": turn.generation,
+        "request_id_hash": turn.request_id_hash,
+        "idle_ttl": lifetime_microseconds(turn.idle_ttl),
+        "claims": None if changed is None else claims_text(changed),
+    }

@@ -8,7 +8,7 @@ nothing. A session has expired when its moment is not after that present.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import apsw
 
@@ -44,7 +44,7 @@ _READ = f"SELECT {COLUMNS} FROM sessions WHERE id = ?"
 
 _STATE = f"SELECT {COLUMNS}, {COVERED} FROM sessions WHERE id = ?"
 
-TURN = f"""
+_TURN = f"""
 UPDATE sessions SET
     generation = generation + 1,
     rotated_at = max(:now, rotated_at),
@@ -54,7 +54,11 @@ UPDATE sessions SET
 WHERE id = :id AND generation = :generation AND revoked_at IS NULL
     AND idle_expires_at > max(:now, rotated_at) AND absolute_expires_at > max(:now, rotated_at)
     AND NOT {COVERED}
-RETURNING {COLUMNS}"""
+RETURNING """
+
+TURN = _TURN + COLUMNS
+
+_TURN_ONE_OF_MANY = _TURN + "idle_expires_at"
 
 _LIVE = "SELECT api_key, absolute_expires_at, generation FROM sessions WHERE id = ? AND revoked_at IS NULL"
 
@@ -84,6 +88,13 @@ def read_session(connection: apsw.Connection, session_id: SessionId) -> tuple[Ro
 def turn_session(transaction: Transaction, turn: Mapping[str, object]) -> Row | None:
     """See ``Store.turn_session``."""
     return transaction.fetch_one(TURN, {**turn, "now": to_microseconds(transaction.clock())})
+
+
+def turn_sessions(transaction: Transaction, turns: Sequence[Mapping[str, object]]) -> list[int | None]:
+    """See ``Store.turn_sessions``."""
+    now = to_microseconds(transaction.clock())
+    turned = (transaction.fetch_one(_TURN_ONE_OF_MANY, {**turn, "now": now}) for turn in turns)
+    return [None if row is None else row[0] for row in turned]
 
 
 def revoke_session(transaction: Transaction, session_id: SessionId, reason: str, audit: AuditEvent) -> bool:

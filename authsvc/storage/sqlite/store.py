@@ -33,12 +33,13 @@ from authsvc.storage.base import (
     SealedSecret,
     SessionState,
     TrustState,
+    Turn,
 )
 from authsvc.storage.batches import BatchObserver
 from authsvc.storage.errors import NotTheStore
 from authsvc.storage.rows import sessions as session_rows
 from authsvc.storage.rows.lists import after_revocation, after_session
-from authsvc.storage.rows.moments import lifetime_microseconds
+from authsvc.storage.rows.moments import optional_moment
 from authsvc.storage.rows.purging import Due, Round, purge
 from authsvc.storage.rows.revocations import user_column
 from authsvc.storage.sqlite import (
@@ -56,14 +57,13 @@ from authsvc.storage.sqlite import (
 )
 from authsvc.storage.sqlite import levels as log_levels
 from authsvc.storage.sqlite.audit import read_audit
-from authsvc.storage.sqlite.connection import Database, fetch
+from authsvc.storage.sqlite.connection import Database, Row, fetch
 from authsvc.storage.sqlite.faults import ENGINE_FAULTS
 from authsvc.storage.sqlite.hints import Hints
 from authsvc.storage.sqlite.lock import Lock
 from authsvc.storage.sqlite.readers import Readers
 from authsvc.storage.sqlite.seat import note_seat
 from authsvc.storage.sqlite.writer import Writer
-from authsvc.storage.texts import claims_text
 
 
 class SqliteStore:
@@ -193,9 +193,9 @@ class SqliteStore:
 
     def session_state(self, session_id: SessionId, *, deadline: Deadline | None = None) -> SessionState | None:
         found = self._readers.read(lambda connection: sessions.read_session(connection, session_id), deadline=deadline)
-        if found is None:
-            return None
-        row, covered = found
+        return None if found is None else self._state(*found)
+
+    def _state(self, row: Row, covered: bool) -> SessionState:
         session = session_rows.from_row(row)
         return SessionState(session, covered, max(self._clock(), session.rotated_at))
 
@@ -209,15 +209,23 @@ class SqliteStore:
         changed: Session | None = None,
         deadline: Deadline | None = None,
     ) -> Session | None:
-        turn = {
-            "id": session_id,
-            "generation": generation,
-            "request_id_hash": request_id_hash,
-            "idle_ttl": lifetime_microseconds(idle_ttl),
-            "claims": None if changed is None else claims_text(changed),
-        }
+        turn = session_rows.turn_values(Turn(session_id, generation, request_id_hash, idle_ttl), changed)
         turned = self._writer.run(lambda transaction: sessions.turn_session(transaction, turn), deadline=deadline)
         return None if turned is None else session_rows.from_row(turned)
+
+    def session_states(
+        self, session_ids: Sequence[SessionId], *, deadline: Deadline | None = None
+    ) -> Sequence[SessionState]:
+        found = self._readers.read(
+            lambda connection: [sessions.read_session(connection, session_id) for session_id in session_ids],
+            deadline=deadline,
+        )
+        return [self._state(*one) for one in found if one is not None]
+
+    def turn_sessions(self, turns: Sequence[Turn], *, deadline: Deadline | None = None) -> Sequence[datetime | None]:
+        values = [session_rows.turn_values(turn) for turn in turns]
+        turned = self._writer.run(lambda transaction: sessions.turn_sessions(transaction, values), deadline=deadline)
+        return [optional_moment(idle_expires_at) for idle_expires_at in turned]
 
     def revoke_session(
         self, session_id: SessionId, reason: str, audit: AuditEvent, *, deadline: Deadline | None = None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from authsvc.model import LogLevel, Revision, SealedSecret, Subject
-from authsvc.storage.base import AuditFilter
+from authsvc.storage.base import AuditFilter, Turn
 from tests.storage.places import START
-from tests.storage.records import APP, SARA, a_key, a_session, an_account, an_app, an_audit, turn
+from tests.storage.records import APP, IDLE, SARA, a_key, a_session, an_account, an_app, an_audit, turn
 
 LEVEL = LogLevel("storage", "debug", START)
 
@@ -21,6 +21,8 @@ TIMED: dict[str, Callable[..., object]] = {
     "open_session": lambda store, session, **late: store.open_session(a_session(), **late),
     "session_state": lambda store, session, **late: store.session_state(session.id, **late),
     "turn_session": lambda store, session, **late: turn(store, session, **late),
+    "session_states": lambda store, session, **late: store.session_states([session.id], **late),
+    "turn_sessions": lambda store, session, **late: store.turn_sessions([Turn(session.id, 0, b"", IDLE)], **late),
     "revoke_session": lambda store, session, **late: store.revoke_session(session.id, "logout", an_audit(), **late),
     "raise_watermark": lambda store, session, **late: store.raise_watermark(APP, SARA, an_audit(), **late),
     "revoke_token": lambda store, session, **late: store.revoke_token(APP, "jti", None, an_audit(), **late),
