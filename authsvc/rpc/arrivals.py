@@ -67,23 +67,31 @@ class Arrivals(ThreadPoolExecutor):
             wait = self._patience.expect(arrival.call, event.call.cancel)
         except AuthError as refusal:
             arrival.call.refusal = refusal
-            self._refusals.submit(arrival)
-        else:
-            arrival.receive(lambda: self._arrived(arrival, wait))
+            return self._refusals.submit(arrival)  # the future of it: the call may be over before the library asks
+        arrival.receive(lambda: self._arrived(arrival, wait))
         return arrival
 
     def _arrived(self, arrival: _Arrival, wait: Wait) -> None:
         """Runs on the serving thread: it must not wait, nor raise."""
         self._patience.arrived(wait)
-        call, method, completed = arrival.call, arrival.call.known_method, self._completed
+        call, completed = arrival.call, self._completed
         if call.body is None:
             self._pool.submit(arrival)
-        elif completed and method.remembered and (answer := method.remembered(call)) is not None:
+        elif completed and (answer := _remembered(call)) is not None:
             arrival.answer(answer, completed)
         elif (together := self._together.get(call.name)) is not None:
             together.add(arrival)
         else:
             self._pool.submit(arrival)
+
+
+def _remembered(call: Call) -> bytes | None:
+    """The answer to the call where that is known; a call that this breaks at goes the whole way."""
+    remembered = call.known_method.remembered
+    try:
+        return remembered(call) if remembered is not None else None
+    except Exception:  # noqa: BLE001 - raised on the serving thread it would end the serving
+        return None
 
 
 class _Arrival:
@@ -106,7 +114,10 @@ class _Arrival:
         def arrived(event: Any) -> Any:
             finished = received(event)
             self.call.body = state.request
-            then()
+            try:
+                then()
+            except Exception:  # noqa: BLE001 - no thread can be started, say: one call ends, and not the serving
+                self._event.call.cancel()
             return finished
 
         # An operation of its own each time: it owns the memory of its message.

@@ -1,0 +1,72 @@
+"""Calls between their metadata and their thread: what the library is told of them, and what it must never be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+import pytest
+from grpc import _server
+
+from authsvc.app.composition import Domain
+from authsvc.clock import system_randomness
+from authsvc.errors import AuthError
+from authsvc.rpc.arrivals import Arrivals
+from authsvc.rpc.call import Call
+from authsvc.rpc.limits import Limits
+from authsvc.rpc.patience import Patience
+from authsvc.rpc.server import RpcServer
+from authsvc.v1 import auth_pb2 as pb
+from tests.conftest import StartServer
+from tests.rpc.surface import auth_of, surface_of
+
+LATE = 1.0
+"""A deadline that has passed long ago."""
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    """A thread for all that the calls of a test need."""
+    with ThreadPoolExecutor(1) as threads:
+        yield threads
+
+
+def refused(call: Call) -> NoReturn:
+    assert isinstance(call.refusal, AuthError)
+    raise call.refusal
+
+
+def test_a_refused_call_that_is_over_before_the_library_asks_is_counted_all_the_same(pool: ThreadPoolExecutor) -> None:
+    """The library counts the calls there are and refuses all beyond a number: none may stay in its count for ever."""
+    state: Any = _server._RPCState()
+    state.client = _server._CANCELLED  # nobody is left to be told
+    event = SimpleNamespace(call_details=SimpleNamespace(deadline=LATE), call=None)
+    told: list[object] = []
+    with closing(Patience(Limits())) as patience:
+        arrivals = Arrivals(refused, None, patience, pool=pool, refusals=pool, together={})
+        future = arrivals.submit(None, None, event, state, SimpleNamespace(call=Call("x", None, ())))
+        pool.shutdown()
+        future.add_done_callback(told.append)
+    assert len(told) == 1
+
+
+def breaks(call: Call) -> NoReturn:
+    raise RuntimeError(call.name)
+
+
+def forgetful(domain: Domain) -> RpcServer:
+    """A server that breaks when it is to remember an answer."""
+    auth: Any = auth_of(lambda *_: pb.ValidateTokenResponse(active=True))
+    auth.remembered = {"ValidateToken": breaks}
+    return RpcServer(surface_of(domain, auth), domain.logs, system_randomness, Limits(), domain.metrics)
+
+
+def test_what_breaks_on_the_serving_thread_does_not_end_it(start_server: StartServer) -> None:
+    """That thread is everybody's: the call goes the whole way, and so do those after it."""
+    server = start_server(build=forgetful)
+    auth = server.auth()
+    for _ in range(3):
+        assert auth.ValidateToken(pb.ValidateTokenRequest(), metadata=server.metadata, timeout=10).active
