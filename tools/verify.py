@@ -18,6 +18,8 @@ rotations           so many rotations of a key under load, on two processes; eve
 agree               so many answers of the service and of a verifier about the same tokens, by chance: all the same
 verifiers           so many revocations, seen by 20 processes within 1 s; the service stopped: STALE; back: within 5 s
 client-day          a day of refreshes by so many users who share a client: lost replies, restarts, nobody logged out
+soak                so many sessions opened, refreshed and over, on a hand clock: the file is as large as a new store's
+refresh-cost        a refresh with so many sessions in the store, in turns with 10,000: within 10 % (--count 10000000)
 
 A result is a line on standard output and var/verify/<part>.json, with the commit and the date.
 """
@@ -36,7 +38,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tools import proofs, verify_client, verify_following, verify_keys, verify_postgres, verify_verifiers
+from tools import proofs, verify_client, verify_following, verify_keys, verify_postgres, verify_soak, verify_verifiers
 from tools.proofs import Part, Result
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,6 +49,7 @@ PARTS = {
     **verify_keys.PARTS,
     **verify_verifiers.PARTS,
     **verify_client.PARTS,
+    **verify_soak.PARTS,
 }
 RESULTS = ROOT / "var" / "verify"
 
