@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from authsvc.clock import to_microseconds
 from authsvc.model import Kind, TokenScope, TokenStatus, User, session_text
 from authsvc.tokens.issue import IssuedToken
 from authsvc.tokens.refresh import RefreshedToken
@@ -171,7 +172,9 @@ def fill_struct(struct: Struct, members: Mapping[str, object]) -> None:
 
 def set_moment(message: Timestamp, moment: datetime) -> None:
     """Write a moment into a message that is there."""
-    message.FromDatetime(moment.astimezone(UTC).replace(tzinfo=None))
+    # By itself: the library's own way costs ten times as much.
+    message.seconds, microseconds = divmod(to_microseconds(moment), 1_000_000)
+    message.nanos = microseconds * 1_000
 
 
 def seconds_of(message: Duration | Timestamp) -> Seconds:
