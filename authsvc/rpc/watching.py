@@ -8,6 +8,7 @@ a watcher that falls too far behind is ended and comes again.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from authsvc.errors import AuthError, Exhausted, Reason, Unavailable
-from authsvc.model import ApiKey, Revision
+from authsvc.model import ApiKey
 from authsvc.rpc.bundles import Bundles
 from authsvc.rpc.call import Call
 from authsvc.rpc.methods import Send
@@ -55,6 +56,7 @@ class Watches:
         self._watchers: dict[ApiKey, set[_Watcher]] = {}
         self._closed = False
         self._news: SimpleQueue[_News | None] = SimpleQueue()
+        self._told = bundles.revision  # every change up to this one
         self._senders = ThreadPoolExecutor(SENDING_THREADS, thread_name_prefix="authsvc-trust-sender")
         self._unsubscribe = subscribe(lambda learnt: self._news.put(_News(learnt, bundles.as_of)))
         self._thread = threading.Thread(target=self._run, name="authsvc-trust-watches", daemon=True)
@@ -90,17 +92,21 @@ class Watches:
         self._senders.shutdown()
 
     def _run(self) -> None:
+        due = time.monotonic() + self._heartbeat
         while True:
-            # Before the queue is found empty: all that these cover has been told then.
-            as_of, reached = self._bundles.as_of, self._bundles.revision
+            left = due - time.monotonic()
+            as_of = self._bundles.as_of  # before the queue is found empty: all that it covers has been told then
             try:
-                news = self._news.get(timeout=self._heartbeat)
+                news = self._news.get(timeout=max(0.0, left))
             except Empty:
-                self._beat(as_of, reached)
+                if left <= 0:
+                    self._beat(as_of)
+                    due = time.monotonic() + self._heartbeat
                 continue
             if news is None:
                 return
             self._tell(news)
+            self._told = news.learnt.reached
 
     def _tell(self, news: _News) -> None:
         learnt = news.learnt
@@ -112,9 +118,9 @@ class Watches:
                 for watcher in watchers:
                     watcher.offer(updates)
 
-    def _beat(self, as_of: datetime, reached: Revision) -> None:
-        """A sign of life for each watcher that may still watch."""
-        alive = self._bundles.heartbeat(as_of, reached)
+    def _beat(self, as_of: datetime) -> None:
+        """A sign of life for each watcher that may still watch; due however much is told that does not concern it."""
+        alive = self._bundles.heartbeat(as_of, self._told)
         for watcher in self._all():
             try:
                 self._bundles.check(watcher.call.caller, watcher.api_key)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count, takewhile
 from queue import SimpleQueue
 
 import grpc
@@ -210,6 +211,40 @@ def test_a_watch_ends_with_the_right_to_it(start_server: StartServer) -> None:
         assert eventually(lambda: len(server.rpc.watches), (1).__eq__) == 1
         server.domain.store.revoke_token(DEV, TokenId("afterwards"), None, event())
         assert other.next("revocations").cursor
+
+
+@contextmanager
+def news_of_another_app(server: RunningServer) -> Iterator[None]:
+    """While this lasts, one revocation after the other that is nothing to who watches ``dev``."""
+    server.new_app("other")
+    enough = threading.Event()
+
+    def tell() -> None:
+        for number in takewhile(lambda _: not enough.is_set(), count()):
+            server.domain.store.revoke_token(ApiKey("other"), TokenId(f"theirs-{number}"), None, event())
+
+    teller = threading.Thread(target=tell)
+    teller.start()
+    try:
+        yield
+    finally:
+        enough.set()
+        teller.join()
+
+
+def test_signs_of_life_come_however_busy_other_apps_are(start_server: StartServer) -> None:
+    """A watcher whom no change concerns hears that nothing has changed, and a disabled one is ended, all the same."""
+    server = start_server(limits=Limits(heartbeat_seconds=0.3))
+    credential = server.new_credential("verifier", permissions=("trust.read",), all_apps=True)
+    (account_id,) = [one.id for one in server.domain.view.accounts() if one.name == "verifier"]
+    with watching(server, metadata=bearer(credential)) as watch, news_of_another_app(server):
+        watch.snapshot()
+        update = watch.updates.get(timeout=10)
+        assert isinstance(update, pb.TrustUpdate)
+        assert update.HasField("heartbeat")
+        request = admin_pb2.DisableServiceAccountRequest(id=AccountId(account_id))
+        server.admin().DisableServiceAccount(request, metadata=server.metadata)
+        assert "CREDENTIAL_INVALID" in str(watch.error())
 
 
 def test_watches_hold_no_thread(server: RunningServer) -> None:
