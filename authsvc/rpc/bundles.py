@@ -58,7 +58,7 @@ class Bundles:
 
     @property
     def revision(self) -> Revision:
-        """Every change up to this one is in the view, and was told or is just being told to whoever subscribed."""
+        """Every change up to this one is in the view; whoever subscribes afterwards is told of all later ones."""
         return self._view.revision
 
     def heartbeat(self, as_of: datetime, reached: Revision) -> pb.TrustUpdate:
@@ -83,12 +83,13 @@ class Bundles:
 
         Raises ``InvalidRequest`` for what is no cursor, and what reading the store raises.
         """
-        after, as_of = self._revision_of(cursor), self.as_of
+        # The store may be ahead of the view, where the policy is from: no cursor goes beyond that.
+        after, as_of, known = self._revision_of(cursor), self.as_of, self._view.revision
         missed = None if after is None else self._changes_after(after, deadline)
         if missed is None:
             return self.snapshot(api_key)
-        changes, reached = missed
-        return self._told(api_key, changes, as_of, reached) or (self.heartbeat(as_of, reached),)
+        changes, head = missed
+        return self._told(api_key, changes, as_of, min(head, known)) or (self.heartbeat(as_of, head),)
 
     def updates(self, api_key: ApiKey, learnt: Learnt, as_of: datetime) -> Sequence[pb.TrustUpdate]:
         """What was learnt of an app."""
