@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.restoring.scene import PostgresScene, Scene, SqliteScene
+from tests.storage.places import SettableClock, SqlitePlace
 from tests.storage.postgres.server import Server
 
 
@@ -36,3 +37,17 @@ def _running(scene: Scene) -> Iterator[Scene]:
     scene.start()
     yield scene
     scene.process.kill()
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    """A clock that stands still until it is told otherwise."""
+    return SettableClock()
+
+
+@pytest.fixture
+def sqlite_place(tmp_path: Path) -> Iterator[SqlitePlace]:
+    """A file that is not there yet."""
+    place = SqlitePlace(tmp_path)
+    yield place
+    place.close()

@@ -100,7 +100,7 @@ class PostgresScene(Scene):
 
     def _execute(self, statement: str) -> None:
         with psycopg.connect(self._server.url("postgres"), autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]  # of a test's own names
+            connection.execute(statement)
 
 
 class Caller(Peer):
