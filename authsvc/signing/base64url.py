@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import binascii
 
-_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+# What only standard base64 has becomes what no base64 has.
+_TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
 _FROM_STANDARD = bytes.maketrans(b"+/", b"-_")
+_PADDING = (b"", b"===", b"==", b"=")
+# The last character where one or two bytes are left over: the bits that it has beyond them are zero.
+_LAST = ("", "", "AQgw", "AEIMQUYcgkosw048")
 
 
 def encode(raw: bytes) -> str:
@@ -19,11 +23,11 @@ def decode(text: str) -> bytes:
     Raises ``ValueError`` for padding, any character outside the alphabet, an impossible length, or stray bits in
     the last character: so that one token has one spelling.
     """
+    rest = len(text) % 4
     try:
-        raw = binascii.a2b_base64(text.encode("ascii").translate(_TO_STANDARD) + b"=" * (-len(text) % 4))
-    except ValueError:  # not ASCII, or an impossible length
+        raw = binascii.a2b_base64(text.encode("ascii").translate(_TO_STANDARD) + _PADDING[rest], strict_mode=True)
+    except ValueError:  # not ASCII, not the alphabet, or an impossible length
         raise ValueError("not base64url") from None
-    # The decoder skips what it does not know; only a text that is its own re-encoding is let through.
-    if encode(raw) != text:
+    if rest and text[-1] not in _LAST[rest]:
         raise ValueError("not canonical base64url")
     return raw

@@ -15,6 +15,7 @@ from typing import NoReturn
 
 MAX_DEPTH = 8
 MAX_MEMBERS = 64
+_SURELY_FINITE = 300  # digits
 
 JsonObject = dict[str, object]
 
@@ -77,7 +78,8 @@ def _finite(text: str) -> float:
 
 def _whole(text: str) -> int:
     # 10**400 is as infinite as 1e400 to a reader that has doubles only.
-    _finite(text)
+    if len(text) > _SURELY_FINITE:
+        _finite(text)
     return int(text)
 
 

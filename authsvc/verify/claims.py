@@ -37,6 +37,10 @@ CLAIM_NAMES = REGISTERED_NAMES | {"user_id", "role", "name", "image", "custom", 
 # Names that mean something to others who read our tokens: never a custom claim.
 RESERVED_NAMES = CLAIM_NAMES | {"scope", "client_id", "server", "cnf", "act", "typ", "kid"}
 
+_KNOWN_NAMES = {Profile.CLASSIC: CLAIM_NAMES, Profile.AT_JWT: CLAIM_NAMES | {"client_id"}}
+_UNMANAGED_NAMES = CLAIM_NAMES - {"jti", "sid"}  # theirs are not ours, and no look-up of ours may meet them
+_NO_SCOPE = TokenScope()
+
 _JTI_BYTES = 20
 
 
@@ -141,9 +145,8 @@ def _refuse_server(members: JsonObject) -> None:
 
 def _managed(members: JsonObject, profile: Profile, api_key: ApiKey) -> AccessClaims:
     _check_client(members, profile, api_key)
-    known = CLAIM_NAMES if profile is Profile.CLASSIC else CLAIM_NAMES | {"client_id"}
-    custom_claims = {name: value for name, value in members.items() if name not in known}
-    if not RESERVED_NAMES.isdisjoint(custom_claims):
+    custom_claims = _custom_claims(members, _KNOWN_NAMES[profile])
+    if custom_claims and not RESERVED_NAMES.isdisjoint(custom_claims):
         raise _Invalid("a reserved name")
     user = _user(members)
     if _text(members, "sub") != subject_of(user.id, profile):
@@ -161,7 +164,7 @@ def _managed(members: JsonObject, profile: Profile, api_key: ApiKey) -> AccessCl
         not_before=_optional_seconds(members, "nbf"),
         session_id=_session_id(members),
         audience=_audience(members),
-        scope=TokenScope(_cids(members, "call_cids"), _cids(members, "channel_cids")),
+        scope=_scope(members),
         custom_claims=custom_claims,
     )
 
@@ -174,7 +177,6 @@ def _unmanaged(members: JsonObject) -> AccessClaims:
         raise _Invalid("sub")
     issued_at, expires_at = _optional_seconds(members, "iat"), _optional_seconds(members, "exp")
     _check_order(issued_at, expires_at)
-    known = CLAIM_NAMES - {"jti", "sid"}  # theirs are not ours, and no look-up of ours may meet them
     return AccessClaims(
         issuer=_text(members, "iss", ""),
         kind=kind_of(user.id),
@@ -186,8 +188,8 @@ def _unmanaged(members: JsonObject) -> AccessClaims:
         not_before=_optional_seconds(members, "nbf"),
         session_id=None,
         audience=_audience(members),
-        scope=TokenScope(_cids(members, "call_cids"), _cids(members, "channel_cids")),
-        custom_claims={name: value for name, value in members.items() if name not in known},
+        scope=_scope(members),
+        custom_claims=_custom_claims(members, _UNMANAGED_NAMES),
         managed=False,
     )
 
@@ -258,17 +260,33 @@ def _session_id(members: JsonObject) -> SessionId | None:
     return session_id
 
 
+def _custom_claims(members: JsonObject, known: frozenset[str]) -> JsonObject:
+    if members.keys() <= known:  # as nearly always
+        return {}
+    return {name: value for name, value in members.items() if name not in known}
+
+
 def _audience(members: JsonObject) -> tuple[str, ...]:
-    value = members.get("aud", [])
+    if "aud" not in members:
+        return ()
+    value = members["aud"]
     values = [value] if isinstance(value, str) else value
-    if not isinstance(values, list) or ("aud" in members and not values):
+    if not isinstance(values, list) or not values:
         raise _Invalid("aud")
     return _distinct_texts(values, "aud")
 
 
+def _scope(members: JsonObject) -> TokenScope:
+    if "call_cids" not in members and "channel_cids" not in members:
+        return _NO_SCOPE
+    return TokenScope(_cids(members, "call_cids"), _cids(members, "channel_cids"))
+
+
 def _cids(members: JsonObject, name: str) -> tuple[str, ...]:
-    values = members.get(name, [])
-    if not isinstance(values, list) or len(values) > MAX_CIDS or (name in members and not values):
+    if name not in members:
+        return ()
+    values = members[name]
+    if not isinstance(values, list) or not 0 < len(values) <= MAX_CIDS:
         raise _Invalid(name)
     cids = _distinct_texts(values, name)
     if not all(map(is_cid, cids)):

@@ -33,9 +33,9 @@ class VerifiedSignatures:
         self.hits = 0
         self.misses = 0
 
-    def fingerprint(self, api_key: ApiKey, text: str) -> _Fingerprint:
-        """What a token is remembered by: its app and its SHA-256, never its text."""
-        return api_key, hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    def fingerprint(self, api_key: ApiKey, text: str, digest: bytes | None = None) -> _Fingerprint:
+        """What a token is remembered by: its app and its SHA-256 (``digest`` where it is known), never its text."""
+        return api_key, digest_of(text) if digest is None else digest
 
     def find(self, fingerprint: _Fingerprint) -> VerifiedToken | None:
         """The token with that fingerprint, if its signature was verified before."""
@@ -58,3 +58,8 @@ class VerifiedSignatures:
 
     def __len__(self) -> int:
         return len(self._tokens)
+
+
+def digest_of(text: str) -> bytes:
+    """The SHA-256 of a token, whatever its text holds."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -51,24 +51,33 @@ class Verifier:
         self._development_tokens = development_tokens
         self.signatures = VerifiedSignatures(remembered_signatures)
 
-    def verify(self, text: str, *, api_key: ApiKey, questions: Questions, deadline: Deadline | None = None) -> Verdict:
+    def verify(
+        self,
+        text: str,
+        *,
+        api_key: ApiKey,
+        questions: Questions,
+        deadline: Deadline | None = None,
+        digest: bytes | None = None,
+    ) -> Verdict:
         """The verdict on a token of that app; never raises for anything a token's text can hold.
 
         The app must be in the view: whether a caller may ask about it is not decided here. A key that is not known may
-        have been made just now: then there is a second look, which takes no longer than ``deadline``.
+        have been made just now: then there is a second look, which takes no longer than ``deadline``. ``digest`` is
+        the ``digest_of`` the text, where the caller has it.
         """
-        verdict = self._verdict(text, api_key, questions)
+        verdict = self._verdict(text, api_key, questions, digest)
         if verdict.status is TokenStatus.KEY_UNKNOWN and self._look_for_key(text, api_key, deadline):
-            return self._verdict(text, api_key, questions)
+            return self._verdict(text, api_key, questions, digest)
         return verdict
 
-    def _verdict(self, text: str, api_key: ApiKey, questions: Questions) -> Verdict:
+    def _verdict(self, text: str, api_key: ApiKey, questions: Questions, digest: bytes | None) -> Verdict:
         trust = self._view.app(api_key)
         if trust is None or trust.app.settings.suspended:
             return Verdict(TokenStatus.APP_SUSPENDED)
         now, token = self._clock(), None
         try:
-            token = self._accepted(text, trust, now)
+            token = self._accepted(text, trust, now, digest)
             self._judge(token.claims, trust, questions, now)
         except Rejected as rejected:
             return Verdict(rejected.status, token, rejected.detail)
@@ -113,13 +122,13 @@ class Verifier:
             return math.inf
         return token.claims.expires_at + trust.app.settings.clock_skew.total_seconds()
 
-    def _accepted(self, text: str, trust: AppTrust, now: datetime) -> VerifiedToken:
+    def _accepted(self, text: str, trust: AppTrust, now: datetime, digest: bytes | None = None) -> VerifiedToken:
         """The token, its signature verified now or remembered; what can change is looked at each time."""
         if len(text) > MAX_PARSED_BYTES:
             raise Rejected(TokenStatus.MALFORMED, "too long")
         if text.endswith(SUFFIX):
             return self._development(text, trust)
-        fingerprint = self.signatures.fingerprint(trust.app.api_key, text)
+        fingerprint = self.signatures.fingerprint(trust.app.api_key, text, digest)
         known = self.signatures.find(fingerprint)
         if known is not None:
             _recheck(known, trust, now)

@@ -16,11 +16,11 @@ WhenStale = Literal["fail_closed", "ask_service"]
 
 
 class Asked(NamedTuple):
-    """What to ask the service, and what was known before."""
+    """What to ask the service, what was known before, and by what to remember its answer (None: not at all)."""
 
     request: v1.ValidateTokenRequest
     changes: int
-    keep: bool
+    digest: bytes | None
 
 
 class Asking:
@@ -33,7 +33,7 @@ class Asking:
         self._api_key = api_key
         self._ask_when_stale = when_stale == "ask_service"
 
-    def here(self, token: str, questions: Questions) -> CheckedToken | None:
+    def here(self, token: str, digest: bytes, questions: Questions) -> CheckedToken | None:
         """The answer by what is known here; None where the service is to be asked.
 
         Raises ``TokenNotActive``; ``TrustStale`` where nobody can say.
@@ -41,9 +41,9 @@ class Asking:
         stale = self._judge.stale
         if stale and not self._ask_when_stale:
             raise TrustStale
-        return None if stale or self._judge.ask_service else self._judge.judge(token, questions)
+        return None if stale or self._judge.ask_service else self._judge.judge(token, digest, questions)
 
-    def of_service(self, token: str, questions: Questions) -> Asked:
+    def of_service(self, token: str, digest: bytes, questions: Questions) -> Asked:
         """The same question as the service takes it."""
         request = v1.ValidateTokenRequest(
             api_key=self._api_key,
@@ -55,13 +55,13 @@ class Asking:
         )
         # While nothing is heard of revocations an answer must not be relied on a second time.
         keep = questions is self._judge.nothing_asked and not self._judge.stale
-        return Asked(request, self._judge.changes, keep)
+        return Asked(request, self._judge.changes, digest if keep else None)
 
     def told(self, asked: Asked, answer: v1.ValidateTokenResponse) -> CheckedToken:
         """What the service's answer means; raises ``TokenNotActive``."""
         checked = checked_by_service(answer)
-        if asked.keep:
-            self._judge.keep_answer(asked.request.token, asked.changes, checked)
+        if asked.digest is not None:
+            self._judge.keep_answer(asked.digest, asked.changes, checked)
         return checked
 
 
@@ -73,8 +73,6 @@ def questions_of(
     any_role_of: Sequence[str] | None,
 ) -> Questions:
     """What is asked; raises ``InvalidRequest`` for what the service would not take either."""
-    if call_cid is None and channel_cid is None and audience is None and any_role_of is None:
-        return judge.nothing_asked
     if isinstance(any_role_of, str):
         raise TypeError("any_role_of is a list of roles, not one")
     roles = None if any_role_of is None else tuple(any_role_of)

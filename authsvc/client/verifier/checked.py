@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from google.protobuf.json_format import MessageToDict
 
@@ -13,12 +13,12 @@ from authsvc.model import Kind, TokenScope, TokenStatus, session_text
 from authsvc.v1 import auth_pb2 as v1
 from authsvc.verify.verdict import ERROR_CODES, MESSAGES, VerifiedToken
 
-_NO_CUSTOM: Mapping[str, object] = {}
+_NO_CUSTOM: Mapping[str, object] = {}  # shared, and nothing writes to it
+_NO_SCOPE = TokenScope()
 _KINDS = {getattr(v1, f"TOKEN_KIND_{kind.name}"): kind for kind in Kind}
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedToken:
+class CheckedToken(NamedTuple):
     """The claims of a token that was found good; only a verifier makes one.
 
     Text that is not set is empty, moments None: ``expires_at`` of a token that never expires, ``issued_at`` of one that
@@ -31,8 +31,8 @@ class CheckedToken:
     role: str = ""
     name: str = ""
     image: str = ""
-    custom: Mapping[str, object] = field(default_factory=lambda: _NO_CUSTOM)
-    scope: TokenScope = field(default_factory=TokenScope)
+    custom: Mapping[str, object] = _NO_CUSTOM
+    scope: TokenScope = _NO_SCOPE
     audience: tuple[str, ...] = ()
     issuer: str = ""
     issued_at: datetime | None = None
@@ -41,7 +41,7 @@ class CheckedToken:
     session_id: str = ""
     key_id: str = ""
     algorithm: str = ""
-    custom_claims: Mapping[str, object] = field(default_factory=lambda: _NO_CUSTOM)
+    custom_claims: Mapping[str, object] = _NO_CUSTOM
 
 
 class TokenNotActive(AuthClientError):

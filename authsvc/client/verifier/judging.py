@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from hashlib import sha256
 from typing import NamedTuple
 
 from authsvc.client.verifier.age import Age
 from authsvc.client.verifier.checked import CheckedToken, TokenNotActive, checked_locally
 from authsvc.client.verifier.trusted import Trusted
-from authsvc.clock import Clock, Monotonic
+from authsvc.clock import Clock, Monotonic, system_clock, system_monotonic
 from authsvc.model import ApiKey
 from authsvc.verify.questions import Questions, no_questions
 from authsvc.verify.verifier import Verifier
@@ -57,7 +57,8 @@ class Judge:
         self._api_key = api_key
         self._bound = max_staleness.total_seconds() * 1e9
         self._clock = clock
-        self._monotonic = monotonic
+        self._seconds = _seconds_of(clock)
+        self._monotonic = _nanoseconds_of(monotonic)
         self._fresh_until = 0.0
         self._capacity = remembered
         self._known: dict[bytes, _Known] = {}
@@ -83,33 +84,36 @@ class Judge:
         known = self.trusted.policy is not None
         self._fresh_until = self._monotonic() + self._bound - self.age.nanoseconds if known else 0.0
 
-    def remembered(self, token: str) -> CheckedToken | None:
+    def remembered(self, digest: bytes) -> CheckedToken | None:
         """A token that was found good before, if it would be found good again; about nothing but itself."""
-        known = self._known.get(_fingerprint(token))
-        if known is None or known.changes != self._view.changes or self._monotonic() > self._fresh_until:
+        known = self._known.get(digest)
+        if known is None:
             return None
-        return known.token if known.since <= self._clock().timestamp() < known.until else None
+        changes, since, until, token = known
+        if changes != self._view.changes or self._monotonic() > self._fresh_until:
+            return None
+        return token if since <= self._seconds() < until else None
 
-    def judge(self, token: str, questions: Questions) -> CheckedToken:
+    def judge(self, token: str, digest: bytes, questions: Questions) -> CheckedToken:
         """Judge by what is known, whose age the caller has looked at; raises ``TokenNotActive``."""
         policy, changes = self.trusted.policy, self._view.changes
         verifier = self._verifiers[policy is not None and policy.development_tokens]
-        verdict = verifier.verify(token, api_key=self._api_key, questions=questions)
+        verdict = verifier.verify(token, api_key=self._api_key, questions=questions, digest=digest)
         if not verdict.active or verdict.token is None:
             raise TokenNotActive(verdict.status.value)
         checked = checked_locally(verdict.token)
         if questions is self.nothing_asked:
-            self._keep(token, changes, verifier.lasts_until(verdict), checked)
+            self._keep(digest, changes, verifier.lasts_until(verdict), checked)
         return checked
 
-    def keep_answer(self, token: str, changes: int, checked: CheckedToken) -> None:
+    def keep_answer(self, digest: bytes, changes: int, checked: CheckedToken) -> None:
         """Remember what the service said of a token, for a while and as long as nothing is heard of the app.
 
         ``changes`` is ``self.changes`` from before the service was asked.
         """
         expires = math.inf if checked.expires_at is None else checked.expires_at.timestamp()
         until = min(expires, (self._clock() + _CACHED_ANSWER).timestamp())
-        self._keep(token, changes, until, checked)
+        self._keep(digest, changes, until, checked)
 
     @property
     def changes(self) -> int:
@@ -120,13 +124,18 @@ class Judge:
         """How many tokens are remembered, in the larger of the two memories."""
         return max(len(self._known), *(len(verifier.signatures) for verifier in self._verifiers.values()))
 
-    def _keep(self, token: str, changes: int, until: float | None, checked: CheckedToken) -> None:
+    def _keep(self, digest: bytes, changes: int, until: float | None, checked: CheckedToken) -> None:
         if until is None:
             return
         if len(self._known) >= self._capacity:
             self._known.clear()  # those that are shown again are soon back
-        self._known[_fingerprint(token)] = _Known(changes, self._clock().timestamp(), until, checked)
+        self._known[digest] = _Known(changes, self._seconds(), until, checked)
 
 
-def _fingerprint(token: str) -> bytes:
-    return sha256(token.encode("utf-8", "surrogatepass")).digest()
+def _seconds_of(clock: Clock) -> Callable[[], float]:
+    """The same clock in seconds since 1970; that of the machine directly, as it is read for each token."""
+    return time.time if clock is system_clock else lambda: clock().timestamp()
+
+
+def _nanoseconds_of(monotonic: Monotonic) -> Monotonic:
+    return time.monotonic_ns if monotonic is system_monotonic else monotonic

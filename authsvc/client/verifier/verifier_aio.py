@@ -14,6 +14,7 @@ from authsvc.client.verifier.asking import Asking, WhenStale, questions_of
 from authsvc.client.verifier.checked import CheckedToken
 from authsvc.client.verifier.following import FIRST_WAIT, MAX_STALENESS, Following, make_judge
 from authsvc.clock import Clock, Monotonic, Randomness, system_clock, system_monotonic, system_randomness
+from authsvc.verify.signatures import digest_of
 
 
 class AsyncTokenVerifier:
@@ -55,15 +56,20 @@ class AsyncTokenVerifier:
         any_role_of: Sequence[str] | None = None,
     ) -> CheckedToken:
         """As ``TokenVerifier.verify``."""
-        questions = questions_of(self._judge, call_cid, channel_cid, audience, any_role_of)
-        if questions is self._judge.nothing_asked and (known := self._judge.remembered(token)) is not None:
-            return known
+        digest, judge = digest_of(token), self._judge
+        if call_cid is None and channel_cid is None and audience is None and any_role_of is None:
+            known = judge.remembered(digest)
+            if known is not None:
+                return known
+            questions = judge.nothing_asked
+        else:
+            questions = questions_of(judge, call_cid, channel_cid, audience, any_role_of)
         if not self._ready.is_set():
             await self._heard(self._following.patience)  # the first snapshot is on its way
-        checked = self._asking.here(token, questions)
+        checked = self._asking.here(token, digest, questions)
         if checked is not None:
             return checked
-        asked = self._asking.of_service(token, questions)
+        asked = self._asking.of_service(token, digest, questions)
         return self._asking.told(asked, await self._client.validate_token(asked.request))
 
     async def wait_ready(self, timeout: timedelta = FIRST_WAIT) -> bool:
