@@ -1,8 +1,9 @@
 """Streams of what is known of an app: one thread tells all watchers, and none of them holds another up.
 
 A watcher is registered before its snapshot is taken: what is learnt meanwhile waits behind it. Sending lasts until the
-watcher's connection takes the message, so it is done by a few threads of its own, one message of a watcher at a time;
-a watcher that falls too far behind is ended and comes again.
+watcher's connection takes the message, so it is done by a few threads of each account's own, one message of a watcher
+at a time: whose watchers take nothing hold up no other account's. A watcher that falls too far behind is ended and
+comes again.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from authsvc.errors import AuthError, Exhausted, Reason, Unavailable
-from authsvc.model import ApiKey
+from authsvc.model import AccountId, ApiKey
 from authsvc.rpc.bundles import Bundles
 from authsvc.rpc.call import Call
 from authsvc.rpc.methods import Send
@@ -33,6 +34,7 @@ MOST_BEHIND: Final = 1_024
 """Messages that may wait for a watcher."""
 
 SENDING_THREADS: Final = 8
+"""Of an account, started as they are needed. As many snapshots of it are made at a time."""
 
 Subscribe = Callable[[Callable[[Learnt], None]], Callable[[], None]]
 
@@ -57,7 +59,7 @@ class Watches:
         self._closed = False
         self._news: SimpleQueue[_News | None] = SimpleQueue()
         self._told = bundles.revision  # every change up to this one
-        self._senders = ThreadPoolExecutor(SENDING_THREADS, thread_name_prefix="authsvc-trust-sender")
+        self._senders: dict[AccountId, ThreadPoolExecutor] = {}  # one for each account that ever watched
         self._unsubscribe = subscribe(lambda learnt: self._news.put(_News(learnt, bundles.as_of)))
         self._thread = threading.Thread(target=self._run, name="authsvc-trust-watches", daemon=True)
         self._thread.start()
@@ -67,10 +69,10 @@ class Watches:
 
     def watch(self, call: Call, api_key: ApiKey, cursor: str, send: Send) -> None:
         """Tell a caller all it lacks, then each change; raises DRAINING, and what reading on from its cursor raises."""
-        watcher = _Watcher(call, api_key, send, self._patience, self._senders)
         with self._lock:
             if self._closed:
                 raise Unavailable(Reason.DRAINING)
+            watcher = _Watcher(call, api_key, send, self._patience, self._senders_of(call.caller.account_id))
             self._watchers.setdefault(api_key, set()).add(watcher)
         if not call.context.add_callback(partial(self._forget, watcher)):
             self._forget(watcher)
@@ -89,7 +91,15 @@ class Watches:
         self._thread.join()
         for watcher in self._all():
             watcher.end(Unavailable(Reason.DRAINING))
-        self._senders.shutdown()
+        for senders in self._senders.values():
+            senders.shutdown()
+
+    def _senders_of(self, account_id: AccountId) -> ThreadPoolExecutor:
+        senders = self._senders.get(account_id)
+        if senders is None:
+            senders = ThreadPoolExecutor(SENDING_THREADS, thread_name_prefix="authsvc-trust-sender")
+            self._senders[account_id] = senders
+        return senders
 
     def _run(self) -> None:
         due = time.monotonic() + self._heartbeat
@@ -163,6 +173,8 @@ class _Watcher:
     def begin(self, updates: Iterable[pb.TrustUpdate]) -> None:
         """Send these first, and then what was offered meanwhile."""
         with self._lock:
+            if self._over:
+                return
             self._waiting.appendleft(iter(updates))
             self._submit()
 

@@ -20,7 +20,8 @@ from authsvc.v1 import admin_pb2, trust_pb2_grpc
 from authsvc.v1 import trust_pb2 as pb
 from tests.conftest import RunningServer, StartServer
 from tests.refusals import refusal_of
-from tests.rpc.surface import Metadata, bearer, eventually
+from tests.rpc.http2 import INITIAL_WINDOW_SIZE, connected
+from tests.rpc.surface import TRUST, Metadata, bearer, eventually
 
 DEV = ApiKey("dev")
 
@@ -276,3 +277,18 @@ def test_a_stop_ends_watches_with_draining(server: RunningServer) -> None:
         watch.snapshot()
         server.rpc.watches.close()
         assert "DRAINING" in str(watch.error())
+
+
+def test_watchers_that_take_nothing_hold_no_other_up(start_server: StartServer) -> None:
+    """However many never take their snapshot, and however long they may: another account's is told of a change."""
+    server = start_server(limits=Limits(send_seconds=60))
+    metadata = bearer(server.new_credential("deaf", permissions=("trust.read",), all_apps=True))
+    body = pb.WatchTrustBundleRequest(api_key="dev").SerializeToString()
+    with connected(server.target, {INITIAL_WINDOW_SIZE: 0}) as deaf, watching(server) as watch:
+        for _ in range(100):
+            deaf.send(deaf.call(f"{TRUST}WatchTrustBundle", metadata), body)
+        assert eventually(lambda: len(server.rpc.watches), (101).__eq__) == 101
+        watch.snapshot()
+        server.domain.store.revoke_token(DEV, TokenId("heard"), None, event())
+        (entry,) = watch.next("revocations").revocations.revocations
+        assert entry.token.token_id == "heard"
