@@ -59,7 +59,7 @@ class Judge:
         self._clock = clock
         self._seconds = _seconds_of(clock)
         self._monotonic = _nanoseconds_of(monotonic)
-        self._fresh_until = 0.0
+        self._fresh_until = -math.inf
         self._capacity = remembered
         self._known: dict[bytes, _Known] = {}
         self._view = trusted.view
@@ -82,7 +82,7 @@ class Judge:
     def refresh(self) -> None:
         """To be called whenever something was heard: until when it counts is worked out once, not for each token."""
         known = self.trusted.policy is not None
-        self._fresh_until = self._monotonic() + self._bound - self.age.nanoseconds if known else 0.0
+        self._fresh_until = self._monotonic() + self._bound - self.age.nanoseconds if known else -math.inf
 
     def remembered(self, digest: bytes) -> CheckedToken | None:
         """A token that was found good before, if it would be found good again; about nothing but itself."""
