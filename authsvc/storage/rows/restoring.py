@@ -1,25 +1,21 @@
 """What a copy that becomes the store begins with: an epoch and a revision past any that was ever given out.
 
-A revision is never ahead of the clock in microseconds by more than ``AHEAD``: it begins there after a restore, far
-below before the first, and grows by one with each change, of which no store makes one in each microsecond. So the
-present is past all of them, whichever copy is restored, and however often the same. Where a clock was wrong, and what
-is known here is ahead of it, a leap past what is known takes its place.
+A revision is never ahead of the clock in microseconds: after a restore it begins at the present, before the first far
+below, and it grows by one with each change, of which no store makes one in each microsecond. So the present is past all
+that were given out, whichever copy is restored, and however often the same. Where a clock was wrong, and what is known
+here is ahead of it, a leap past what is known takes its place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from authsvc.model import ApiKey, AuditEvent, Revision
 from authsvc.storage.base import TrustState
 from authsvc.storage.errors import StoreUnfit
-from authsvc.storage.rows.moments import lifetime_microseconds
-
-AHEAD: Final = lifetime_microseconds(timedelta(hours=1))
-"""For a clock that was set back since the last restore."""
 
 LEAP: Final = 2**44
 """Changes that were made since a copy and are not known here: at 10,000 a second they take 55 years."""
@@ -74,8 +70,7 @@ def next_epoch(known: Known) -> int:
 
 def next_revision(known: Known, now: int) -> Revision:
     """The revision that a restored store begins with, ``now`` in microseconds since 1970 UTC."""
-    present = now + AHEAD
-    return Revision(present if known.revision < present else known.revision + LEAP)
+    return Revision(now if known.revision < now else known.revision + LEAP)
 
 
 def restored_event(at: datetime, api_key: ApiKey) -> AuditEvent:
