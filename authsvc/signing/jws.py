@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from authsvc.model import TokenStatus
+from authsvc.model import Algorithm, KeyId, TokenStatus
 from authsvc.signing import algorithms, base64url
 from authsvc.signing.keys import SigningKey, VerificationKey
 from authsvc.signing.rejected import Rejected
@@ -72,10 +72,15 @@ def verify_signature(token: CompactToken, key: VerificationKey) -> bytes:
 
 def sign_compact(key: SigningKey, *, typ: str, payload: bytes) -> str:
     """The compact token of ``payload`` with exactly ``alg``, ``kid`` and ``typ`` in its header."""
-    header = write_object({"alg": key.algorithm.value, "kid": key.key_id, "typ": typ})
-    signing_input = f"{base64url.encode(header)}.{base64url.encode(payload)}"
+    signing_input = f"{_header_text(key.algorithm, key.key_id, typ)}.{base64url.encode(payload)}"
     signature = algorithms.sign(key.algorithm, key.handle, signing_input.encode("ascii"))
     return f"{signing_input}.{base64url.encode(signature)}"
+
+
+@lru_cache(maxsize=256)
+def _header_text(algorithm: Algorithm, key_id: KeyId, typ: str) -> str:
+    """What all tokens of a key and a type begin with."""
+    return base64url.encode(write_object({"alg": algorithm.value, "kid": key_id, "typ": typ}))
 
 
 def _header(raw: bytes) -> Header:
