@@ -24,11 +24,13 @@ from authsvc.client import (
 )
 from authsvc.client.tokens.access_token import read_access_token
 from authsvc.clock import system_clock
-from authsvc.v1.auth_pb2 import ValidateTokenRequest
-from examples import livestream_viewer, token_backend, worker
+from authsvc.v1.auth_pb2 import IssueTokenRequest, RevokeTokensRequest, TokenScope, User, ValidateTokenRequest
+from examples import livestream_viewer, orders_service, token_backend, worker
 from tests.client.attaching.peer import running_peer
 from tests.client.tokens.made import Machine
 from tests.conftest import HandClock, RunningServer
+from tests.refusals import read_refusal
+from tests.rpc.surface import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -159,16 +161,57 @@ def test_a_viewer_watches_one_call(server: RunningServer) -> None:
         pytest.fail("a call that is not open to everyone was watched")
 
 
+def test_a_service_takes_calls_of_users(server: RunningServer, client: AuthClient) -> None:
+    """By method: any user, an admin, whoever may see that livestream, everybody, and nobody; what is revoked ends."""
+
+    def token(user: str = "sara", **fields: Any) -> str:
+        return client.issue_token(IssueTokenRequest(api_key="dev", user=User(id=user), **fields)).token
+
+    served = orders_service.serving(server.target, server.credential, "dev", "127.0.0.1:0")
+    with served as address, grpc.insecure_channel(address) as channel:
+
+        def call(method: str, shown: str = "", say: bytes = b"order 7") -> bytes | str:
+            metadata = [("authorization", f"Bearer {shown}")] if shown else []
+            try:
+                if method == "Watch":
+                    return b"".join(channel.unary_stream("/shop.v1.Orders/Watch")(say, metadata=metadata))  # type: ignore[arg-type]
+                return channel.unary_unary(f"/shop.v1.Orders/{method}")(say, metadata=metadata)  # type: ignore[arg-type]
+            except grpc.RpcError as error:
+                return read_refusal(error).reason
+
+        admin = client.issue_token(IssueTokenRequest(api_key="dev", user=User(id="ann", role="admin"))).token
+        limited = token("tom", scope=TokenScope(call_cids=["livestream:1"]))
+        sara = token()
+        assert call("Get", sara) == b"order 7 of sara"
+        assert [call("Cancel", each) for each in (sara, admin)] == ["ROLE_DENIED", b"cancelled order 7"]
+        assert call("Watch", limited, b"livestream:1") == b"tom watches livestream:1"
+        assert [call("Watch", limited, b"livestream:2"), call("Get", limited)] == ["SCOPE_DENIED"] * 2
+        assert [call("Ping"), call("Get")] == [b"order 7", "TOKEN_MISSING"]
+        assert [call("Forgotten", each) for each in (sara, admin)] == ["METHOD_WITHOUT_RULE"] * 2
+        client.revoke_tokens(RevokeTokensRequest(api_key="dev", user_id="sara"))
+        assert eventually(lambda: call("Get", sara), "REVOKED".__eq__) == "REVOKED"
+
+
 def test_examples_run_as_programs(server: RunningServer, tmp_path: Path) -> None:
     """By the lines that their texts give."""
     server.new_app("stage", anonymous_enabled=True, public_anonymous_cids=("livestream:*",))
     environ = {"AUTHSVC_TARGET": server.target, "AUTHSVC_CREDENTIAL": server.credential, "AUTHSVC_API_KEY": "stage"}
     for line, said in (
         (["examples.livestream_viewer", "livestream:1"], "!anon may watch livestream:1"),
+        (["examples.orders_service", "127.0.0.1:0"], r"orders on 127.0.0.1:\d+"),
         (["examples.worker", str(tmp_path / "session")], r"worked with a token of \d+ characters"),
     ):
         command = [sys.executable, "-m", *line]
-        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=50, check=False)
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
         assert (done.returncode, done.stderr) == (0, "")
         assert re.search(said, done.stdout)
 
