@@ -130,7 +130,13 @@ class RpcServer:
         self._pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="authsvc-rpc")
         self._refusals = ThreadPoolExecutor(REFUSAL_THREADS, thread_name_prefix="authsvc-refusal")
         self.steps = self._steps(surface, logs, randomness, metrics, tracing)
-        self.watches = Watches(surface.bundles, surface.subscribe, self.patience, heartbeat=limits.heartbeat_seconds)
+        self.watches = Watches(
+            surface.bundles,
+            surface.subscribe,
+            self.patience,
+            Explanations(logs.get_logger("rpc"), randomness),
+            heartbeat=limits.heartbeat_seconds,
+        )
         methods = served_methods(surface, TrustServicer(surface.bundles, self.watches), self.health)
         metrics.calls.know(methods)
         metrics.calls.settle = self.steps.log.flush

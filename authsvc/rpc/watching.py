@@ -24,9 +24,10 @@ from authsvc.errors import AuthError, Exhausted, Reason, Unavailable
 from authsvc.model import AccountId, ApiKey
 from authsvc.rpc.bundles import Bundles
 from authsvc.rpc.call import Call
+from authsvc.rpc.explanations import Explanations
 from authsvc.rpc.methods import Send
 from authsvc.rpc.patience import Patience
-from authsvc.rpc.status import status_of
+from authsvc.rpc.status import as_status
 from authsvc.trust.feed import Learnt
 from authsvc.v1 import trust_pb2 as pb
 
@@ -50,9 +51,18 @@ class _News:
 class Watches:
     """All watchers of a server. ``heartbeat`` in seconds."""
 
-    def __init__(self, bundles: Bundles, subscribe: Subscribe, patience: Patience, *, heartbeat: float) -> None:
+    def __init__(
+        self,
+        bundles: Bundles,
+        subscribe: Subscribe,
+        patience: Patience,
+        explanations: Explanations,
+        *,
+        heartbeat: float,
+    ) -> None:
         self._bundles = bundles
         self._patience = patience
+        self._explanations = explanations
         self._heartbeat = heartbeat
         self._lock = threading.Lock()
         self._watchers: dict[ApiKey, set[_Watcher]] = {}
@@ -72,7 +82,8 @@ class Watches:
         with self._lock:
             if self._closed:
                 raise Unavailable(Reason.DRAINING)
-            watcher = _Watcher(call, api_key, send, self._patience, self._senders_of(call.caller.account_id))
+            senders = self._senders_of(call.caller.account_id)
+            watcher = _Watcher(call, api_key, send, self._patience, self._explanations, senders)
             self._watchers.setdefault(api_key, set()).add(watcher)
         if not call.context.add_callback(partial(self._forget, watcher)):
             self._forget(watcher)
@@ -119,14 +130,20 @@ class Watches:
             self._told = news.learnt.reached
 
     def _tell(self, news: _News) -> None:
-        learnt = news.learnt
         for api_key, watchers in self._copy().items():
-            if learnt.reloaded:
+            try:
+                self._tell_of(api_key, watchers, news)
+            except Exception as error:  # noqa: BLE001 - they come again, and the thread lives on for all others
                 for watcher in watchers:
-                    watcher.offer(self._bundles.snapshot(api_key))
-            elif updates := self._bundles.updates(api_key, learnt, news.as_of):
-                for watcher in watchers:
-                    watcher.offer(updates)
+                    watcher.end(error)
+
+    def _tell_of(self, api_key: ApiKey, watchers: Iterable[_Watcher], news: _News) -> None:
+        if news.learnt.reloaded:
+            for watcher in watchers:
+                watcher.offer(self._bundles.snapshot(api_key))
+        elif updates := self._bundles.updates(api_key, news.learnt, news.as_of):
+            for watcher in watchers:
+                watcher.offer(updates)
 
     def _beat(self, as_of: datetime) -> None:
         """A sign of life for each watcher that may still watch; due however much is told that does not concern it."""
@@ -158,12 +175,19 @@ class _Watcher:
     """One stream: what waits to be sent, in order, and whether somebody sends it."""
 
     def __init__(
-        self, call: Call, api_key: ApiKey, send: Send, patience: Patience, senders: ThreadPoolExecutor
+        self,
+        call: Call,
+        api_key: ApiKey,
+        send: Send,
+        patience: Patience,
+        explanations: Explanations,
+        senders: ThreadPoolExecutor,
     ) -> None:
         self.call = call
         self.api_key = api_key
         self._send = send
         self._patience = patience
+        self._explanations = explanations
         self._senders = senders
         self._lock = threading.Lock()
         self._waiting: deque[Iterator[pb.TrustUpdate]] = deque()
@@ -190,7 +214,7 @@ class _Watcher:
         if too_slow:
             self.end(Exhausted(Reason.OVERLOADED))
 
-    def end(self, error: AuthError) -> None:
+    def end(self, error: Exception) -> None:
         """End the stream with the status of that error."""
         with self._lock:
             if self._over:
@@ -204,6 +228,12 @@ class _Watcher:
         self._senders.submit(self._drain)
 
     def _drain(self) -> None:
+        try:
+            self._send_what_waits()
+        except Exception as error:  # noqa: BLE001 - a watcher that is told nothing any more must know
+            self.end(error)
+
+    def _send_what_waits(self) -> None:
         while (updates := self._next()) is not None:
             for update in updates:
                 if self._over or not self.call.context.is_active():
@@ -218,10 +248,11 @@ class _Watcher:
                 return None
             return self._waiting.popleft()
 
-    def _finish(self, error: AuthError) -> None:
-        told = status_of(error)
-        self.call.reason = error.reason
-        self.call.context.set_code(told.code)
-        self.call.context.set_details(told.details)
-        self.call.context.set_trailing_metadata(told.trailing_metadata or ())
+    def _finish(self, error: Exception) -> None:
+        told = self._explanations.of(error, self.call)
+        status = as_status(told.status)
+        self.call.reason, self.call.error_id = told.reason, told.error_id
+        self.call.context.set_code(status.code)
+        self.call.context.set_details(status.details)
+        self.call.context.set_trailing_metadata(status.trailing_metadata or ())
         self._send(None)

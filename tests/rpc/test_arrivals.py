@@ -41,7 +41,7 @@ def refused(call: Call) -> NoReturn:
 
 def test_a_refused_call_that_is_over_before_the_library_asks_is_counted_all_the_same(pool: ThreadPoolExecutor) -> None:
     """The library counts the calls there are and refuses all beyond a number: none may stay in its count for ever."""
-    state: Any = _server._RPCState()
+    state: Any = _server._RPCState()  # type: ignore[no-untyped-call]
     state.client = _server._CANCELLED  # nobody is left to be told
     event = SimpleNamespace(call_details=SimpleNamespace(deadline=LATE), call=None)
     told: list[object] = []

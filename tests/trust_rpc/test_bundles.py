@@ -1,13 +1,28 @@
-"""What a watcher is told that goes on from a cursor, where this worker knows less than the store."""
+"""What a watcher is told where this worker knows less than the store, and where it breaks."""
 
 from __future__ import annotations
 
-from authsvc.clock import system_clock
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import grpc
+import pytest
+
+from authsvc.app.composition import Domain
+from authsvc.clock import system_clock, system_randomness
 from authsvc.model import ApiKey, AuditEvent, TokenId
 from authsvc.rpc.bundles import Bundles
+from authsvc.rpc.limits import Limits
+from authsvc.rpc.server import RpcServer
+from authsvc.trust.feed import Learnt
 from authsvc.trust.view import TrustView
-from authsvc.v1 import admin_pb2
-from tests.conftest import RunningServer
+from authsvc.v1 import admin_pb2, trust_pb2_grpc
+from authsvc.v1 import trust_pb2 as pb
+from tests.conftest import RunningServer, StartServer
+from tests.refusals import refusal_of
+from tests.rpc.surface import auth_of, eventually, surface_of
 
 DEV = ApiKey("dev")
 
@@ -34,3 +49,41 @@ def test_a_cursor_says_no_more_than_the_policy_told_with_it(server: RunningServe
     policy, revoked = bundles_of(server, server.domain.view).from_cursor(DEV, revoked.cursor)
     assert policy.policy.suspended
     assert revoked.cursor == f"{server.domain.store.epoch}-{server.domain.view.revision}"
+
+
+class BrokenSnapshots(Bundles):
+    """Breaks in the middle of what a watcher is told first."""
+
+    def snapshot(self, api_key: ApiKey) -> Iterator[pb.TrustUpdate]:
+        yield next(super().snapshot(api_key))
+        raise RuntimeError(api_key)
+
+
+class BrokenNews(Bundles):
+    """Breaks when it is to tell what was learnt."""
+
+    def updates(self, api_key: ApiKey, learnt: Learnt, as_of: datetime) -> Sequence[pb.TrustUpdate]:
+        raise RuntimeError(api_key)
+
+
+@pytest.mark.parametrize("kind", [BrokenSnapshots, BrokenNews])
+def test_a_watch_that_cannot_go_on_is_ended(start_server: StartServer, kind: type[Bundles]) -> None:
+    """Each of three watchers is told INTERNAL with an id that the log has, and none is left waiting in silence."""
+
+    def build(domain: Domain) -> RpcServer:
+        bundles = kind(domain.view, domain.store, domain.freshness, clock=system_clock, development_tokens=False)
+        surface = replace(surface_of(domain, auth_of(print)), bundles=bundles)
+        return RpcServer(surface, domain.logs, system_randomness, Limits(), domain.metrics)
+
+    server = start_server(build=build)
+    stub, request = trust_pb2_grpc.TrustServiceStub(server.channel()), pb.WatchTrustBundleRequest(api_key="dev")
+    for number in range(3):
+        watch = stub.WatchTrustBundle(request, metadata=server.metadata, timeout=10)
+        assert next(watch).HasField("snapshot_start")
+        event = AuditEvent(system_clock(), "token.revoked", "test", "dev", "", "done")
+        server.domain.store.revoke_token(DEV, TokenId(f"{number}"), None, event)
+        refusal = refusal_of(lambda: list(watch))  # noqa: B023
+        assert (refusal.code, refusal.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
+        errors = [json.loads(line).get("error_id") for line in server.log.getvalue().splitlines()]
+        assert refusal.metadata["error_id"] in errors
+    assert eventually(lambda: len(server.rpc.watches), (0).__eq__) == 0
