@@ -203,7 +203,7 @@ def test_nothing_global_is_touched(scripted: ScriptedServer) -> None:
         ("logging.getLogger('grpc').setLevel(10)", "named loggers"),
         ("logging.getLogger('grpc').addHandler(logging.NullHandler())", "named loggers"),
         ("structlog.configure(cache_logger_on_first_use=True)", "structlog"),
-        ("os.environ['GRPC_VERBOSITY'] = 'NONE'", "environment"),
+        ("os.environ['GRPC_VERBOSITY'] = 'INFO'", "environment"),
         ("warnings.simplefilter('ignore')", "warnings"),
         ("sys.excepthook = print", "hooks"),
         ("signal.signal(signal.SIGTERM, signal.SIG_IGN)", "signals"),
