@@ -11,7 +11,7 @@ from authsvc.clock import system_clock
 from authsvc.errors import AuthError
 from authsvc.signing.sealing import SealBroken
 from authsvc.storage import restore
-from authsvc.storage.base import TrustState
+from authsvc.storage.base import Store, TrustState
 from authsvc.storage.errors import SchemaTooOld, StoreInUse, StoreRefused
 from authsvc.storage.postgres.lock import RESTORED
 from tests.restoring.test_backups import anything
@@ -40,6 +40,15 @@ def cut_and_restored(postgres: Server, place: PostgresPlace) -> bool:
     except StoreInUse:
         return False
     return True
+
+
+def outcome(store: Store) -> str:
+    """Why a change is refused; nothing where it is not."""
+    try:
+        store.raise_watermark(APP, None, an_audit())
+    except AuthError as refused:
+        return refused.detail
+    return ""
 
 
 def sealed_otherwise(_: TrustState) -> None:
@@ -100,15 +109,9 @@ def test_something_else_is_refused(postgres: Server) -> None:
 def test_a_process_of_the_epoch_before_stays_refused(
     postgres: Server, place: PostgresPlace, clock: SettableClock
 ) -> None:
-    """A server whose connections were cut while somebody restored the store never serves it again by itself."""
+    """A server whose connections were cut, and whose store somebody restored then, does not serve it any more."""
     store = place.open(clock=clock)
     keep_app(store)
     assert any(cut_and_restored(postgres, place) for _ in range(20))
-    refusals = set()
-    for _ in range(50):
-        with pytest.raises(AuthError) as refused:
-            store.raise_watermark(APP, None, an_audit())
-        refusals.add(refused.value.detail)
-        if RESTORED in refusals:
-            break
-    assert RESTORED in refusals
+    assert RESTORED in (outcome(store) for _ in range(50))  # a connection may end later than its lock
+    assert {outcome(store) for _ in range(5)} == {RESTORED}
