@@ -28,6 +28,7 @@ LOOK_EVERY_SECONDS: Final = 0.25
 ASK_EVERY_SECONDS: Final = 2.0
 MOMENT: Final = 2.0
 LOST: Final = "the lock on the store was lost"
+CLOSED: Final = "the store is closed"
 RESTORED: Final = "the store was restored: start this one again"
 _PATIENCE: Final = 2.0
 
@@ -73,6 +74,8 @@ class StoreLock:
         """
         if self._held():
             return
+        if self._closing:
+            raise refused(CLOSED)  # by us: nobody will share it again
         if not self._refusal:
             self._look.set()
         until = min(until, deadline_after(MOMENT))
