@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from threading import Lock
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -40,9 +40,19 @@ class Delivery:
     @contextmanager
     def together(self, sink: Sink) -> Iterator[None]:
         """Let `sink` hold back what this thread gives it and write it at the end, if it has such a method."""
+        held = ExitStack()
+        with self._isolated(sink):
+            held.enter_context(getattr(sink, "together", nullcontext)())
         try:
-            with getattr(sink, "together", nullcontext)():
-                yield
+            yield  # what is raised meanwhile is no fault of the sink's
+        finally:
+            with self._isolated(sink):
+                held.close()
+
+    @contextmanager
+    def _isolated(self, sink: Sink) -> Iterator[None]:
+        try:
+            yield
         except Exception as fault:  # noqa: BLE001 - as for a single event
             self.failed(sink, fault, {})
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 import threading
 from collections.abc import Sequence
 
-from authsvc.logs import Later, Level, LoggerSystem
+import pytest
+
+from authsvc.logs import JsonLines, Later, Level, LoggerSystem
 
 
 class Done:
@@ -126,3 +130,19 @@ def test_a_sink_that_throws_at_the_end_of_a_batch_is_told_of_once() -> None:
         with log.together():
             log.info("an event")
     assert reports == ["a log sink throws: its events are lost, told once Failing"]
+
+
+def test_what_is_raised_within_a_batch_is_not_the_sinks() -> None:
+    """Who fails between two events hears of it; the lines that were held back are written, and no sink is blamed."""
+    stream = io.StringIO()
+    log = LoggerSystem(["rpc"], built_in=JsonLines(stream)).get_logger("rpc")
+
+    def fails() -> None:
+        with log.together():
+            log.info("an event")
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fails()
+    (line,) = stream.getvalue().splitlines()
+    assert json.loads(line)["message"] == "an event"
