@@ -87,9 +87,11 @@ class Arrivals(ThreadPoolExecutor):
 
 def _remembered(call: Call) -> bytes | None:
     """The answer to the call where that is known; a call that this breaks at goes the whole way."""
-    remembered = call.known_method.remembered
+    remembered, body = call.known_method.remembered, call.body
+    if remembered is None or body is None or len(body) > call.known_method.largest_request:
+        return None
     try:
-        return remembered(call) if remembered is not None else None
+        return remembered(call)
     except Exception:  # noqa: BLE001 - raised on the serving thread it would end the serving
         return None
 

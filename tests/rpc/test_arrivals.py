@@ -21,10 +21,13 @@ from authsvc.rpc.patience import Patience
 from authsvc.rpc.server import RpcServer
 from authsvc.v1 import auth_pb2 as pb
 from tests.conftest import StartServer
-from tests.rpc.surface import auth_of, surface_of
+from tests.rpc.http2 import connected
+from tests.rpc.surface import VALIDATE, answered, auth_of, surface_of
 
 LATE = 1.0
 """A deadline that has passed long ago."""
+
+TOO_LARGE = b"\xf2\x3f\xff\xff\x03" + bytes(65_535)
 
 
 @pytest.fixture
@@ -70,3 +73,22 @@ def test_what_breaks_on_the_serving_thread_does_not_end_it(start_server: StartSe
     auth = server.auth()
     for _ in range(3):
         assert auth.ValidateToken(pb.ValidateTokenRequest(), metadata=server.metadata, timeout=10).active
+
+
+def test_nothing_is_remembered_of_what_is_too_large(start_server: StartServer) -> None:
+    """Bytes that will be refused are not looked at on everybody's thread."""
+    asked: list[int] = []
+
+    def note(call: Call) -> None:
+        asked.append(len(call.body or b""))
+
+    def build(domain: Domain) -> RpcServer:
+        auth: Any = auth_of(lambda *_: pb.ValidateTokenResponse(active=True))
+        auth.remembered = {"ValidateToken": note}
+        return RpcServer(surface_of(domain, auth), domain.logs, system_randomness, Limits(), domain.metrics)
+
+    server = start_server(build=build)
+    with connected(server.target) as connection:
+        assert answered(connection, VALIDATE, server.metadata, TOO_LARGE).reason == "REQUEST_TOO_LARGE"
+        assert answered(connection, VALIDATE, server.metadata, b"").status == 0
+    assert asked == [0]
