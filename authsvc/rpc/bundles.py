@@ -76,6 +76,10 @@ class Bundles:
             yield self._update(as_of, None, revocations=chunk)
         yield self._update(as_of, revision, snapshot_end=pb.SnapshotEnd())
 
+    def check_cursor(self, cursor: str) -> None:
+        """Raise ``InvalidRequest`` for what is no cursor."""
+        self._revision_of(cursor)
+
     def from_cursor(
         self, api_key: ApiKey, cursor: str, *, deadline: Deadline | None = None
     ) -> Iterable[pb.TrustUpdate]:

@@ -78,7 +78,11 @@ class Watches:
         return sum(map(len, self._watchers.copy().values()))
 
     def watch(self, call: Call, api_key: ApiKey, cursor: str, send: Send) -> None:
-        """Tell a caller all it lacks, then each change; raises DRAINING, and what reading on from its cursor raises."""
+        """Tell a caller all it lacks, then each change; raises DRAINING, and INVALID_REQUEST for what is no cursor.
+
+        The store is read by the account's own threads, for many come again at once; what that raises ends the watch.
+        """
+        self._bundles.check_cursor(cursor)
         with self._lock:
             if self._closed:
                 raise Unavailable(Reason.DRAINING)
@@ -87,11 +91,7 @@ class Watches:
             self._watchers.setdefault(api_key, set()).add(watcher)
         if not call.context.add_callback(partial(self._forget, watcher)):
             self._forget(watcher)
-        try:
-            watcher.begin(self._bundles.from_cursor(api_key, cursor, deadline=call.deadline))
-        except BaseException:
-            self._forget(watcher)
-            raise
+        watcher.begin(self._missed(call, api_key, cursor))
 
     def close(self) -> None:
         """End all watches with DRAINING, so that who watches asks another worker and the server need not wait."""
@@ -111,6 +111,9 @@ class Watches:
             senders = ThreadPoolExecutor(SENDING_THREADS, thread_name_prefix="authsvc-trust-sender")
             self._senders[account_id] = senders
         return senders
+
+    def _missed(self, call: Call, api_key: ApiKey, cursor: str) -> Iterator[pb.TrustUpdate]:
+        yield from self._bundles.from_cursor(api_key, cursor, deadline=call.deadline)
 
     def _run(self) -> None:
         due = time.monotonic() + self._heartbeat

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import grpc
 import pytest
 
 from authsvc.app.composition import Domain
-from authsvc.clock import system_clock, system_randomness
+from authsvc.clock import Deadline, system_clock, system_randomness
 from authsvc.model import ApiKey, AuditEvent, TokenId
 from authsvc.rpc.bundles import Bundles
 from authsvc.rpc.limits import Limits
-from authsvc.rpc.server import RpcServer
+from authsvc.rpc.server import POOL_THREADS, RpcServer
 from authsvc.trust.feed import Learnt
 from authsvc.trust.view import TrustView
 from authsvc.v1 import admin_pb2, trust_pb2_grpc
@@ -66,16 +68,18 @@ class BrokenNews(Bundles):
         raise RuntimeError(api_key)
 
 
+def served_with(kind: type[Bundles], domain: Domain) -> RpcServer:
+    """A server whose watchers are told by that kind of bundles."""
+    bundles = kind(domain.view, domain.store, domain.freshness, clock=system_clock, development_tokens=False)
+    surface = replace(surface_of(domain, auth_of(print)), bundles=bundles)
+    return RpcServer(surface, domain.logs, system_randomness, Limits(), domain.metrics)
+
+
 @pytest.mark.parametrize("kind", [BrokenSnapshots, BrokenNews])
 def test_a_watch_that_cannot_go_on_is_ended(start_server: StartServer, kind: type[Bundles]) -> None:
     """Each of three watchers is told INTERNAL with an id that the log has, and none is left waiting in silence."""
 
-    def build(domain: Domain) -> RpcServer:
-        bundles = kind(domain.view, domain.store, domain.freshness, clock=system_clock, development_tokens=False)
-        surface = replace(surface_of(domain, auth_of(print)), bundles=bundles)
-        return RpcServer(surface, domain.logs, system_randomness, Limits(), domain.metrics)
-
-    server = start_server(build=build)
+    server = start_server(build=partial(served_with, kind))
     stub, request = trust_pb2_grpc.TrustServiceStub(server.channel()), pb.WatchTrustBundleRequest(api_key="dev")
     for number in range(3):
         watch = stub.WatchTrustBundle(request, metadata=server.metadata, timeout=10)
@@ -87,3 +91,36 @@ def test_a_watch_that_cannot_go_on_is_ended(start_server: StartServer, kind: typ
         errors = [json.loads(line).get("error_id") for line in server.log.getvalue().splitlines()]
         assert refusal.metadata["error_id"] in errors
     assert eventually(lambda: len(server.rpc.watches), (0).__eq__) == 0
+
+
+class SlowStore(Bundles):
+    """Reads on from no cursor before it may."""
+
+    may = threading.Event()
+
+    def from_cursor(
+        self, api_key: ApiKey, cursor: str, *, deadline: Deadline | None = None
+    ) -> Iterable[pb.TrustUpdate]:
+        assert self.may.wait(30)
+        return super().from_cursor(api_key, cursor, deadline=deadline)
+
+
+def test_watchers_that_wait_for_the_store_hold_no_thread_of_the_calls(start_server: StartServer) -> None:
+    """More watchers come back at once than there are threads: whole calls are answered, and then all go on."""
+    SlowStore.may.clear()
+    server = start_server(build=partial(served_with, SlowStore))
+    request = pb.WatchTrustBundleRequest(api_key="dev", cursor="1-1")
+    stub = trust_pb2_grpc.TrustServiceStub(server.channel())
+    watches = [stub.WatchTrustBundle(request, metadata=server.metadata) for _ in range(100)]
+    stub = trust_pb2_grpc.TrustServiceStub(server.channel())
+    watches += [stub.WatchTrustBundle(request, metadata=server.metadata) for _ in range(POOL_THREADS - 100)]
+    assert eventually(lambda: len(server.rpc.watches), POOL_THREADS.__eq__) == POOL_THREADS
+    try:
+        bundle = pb.GetTrustBundleRequest(api_key="dev")
+        stub = trust_pb2_grpc.TrustServiceStub(server.channel())
+        assert stub.GetTrustBundle(bundle, metadata=server.metadata, timeout=5).policy.api_key == "dev"
+    finally:
+        SlowStore.may.set()
+    for watch in watches:
+        assert next(watch).HasField("as_of")
+        watch.cancel()
