@@ -20,6 +20,7 @@ from authsvc.v1 import admin_pb2, admin_pb2_grpc, auth_pb2, auth_pb2_grpc
 from bench.imports import print_import_costs
 from bench.load import Request, closed_loop, open_loop
 from bench.servers import CLIENT_CORE, Server, authsvc_server, echo_server
+from bench.verifier import print_verifier_costs, verifier_costs
 
 BATCH = 256
 PAYLOAD = 400  # about what a validation carries
@@ -184,15 +185,17 @@ def main() -> int:
     without = echo_of("bare echo, without the listener flag", PAYLOAD, flag=False)
     with authsvc_server() as server:
         rows = list(service_rows(server))
+        checking = verifier_costs(server)
     rows += postgres_rows()
     every = [echo, without, *rows]
     for row in every:
         row.ratio = echo.microseconds_cpu / row.microseconds_cpu
     _print(every)
+    checked = print_verifier_costs(checking)
     print_import_costs()
     out = Path("var/bench.json")
     out.parent.mkdir(exist_ok=True, mode=0o700)
-    out.write_text(json.dumps([asdict(row) for row in every], indent=2) + "\n")
+    out.write_text(json.dumps([*(asdict(row) for row in every), *checked], indent=2) + "\n")
     return 0
 
 

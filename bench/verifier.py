@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import joserfc.jwk
 import joserfc.jwt
 import jwt
+from joserfc.errors import SecurityWarning
 
 from authsvc.client import AuthClient, TokenVerifier
 from authsvc.v1 import admin_pb2, auth_pb2, trust_pb2
@@ -64,6 +66,7 @@ def _costs(client: AuthClient, name: str) -> Costs:
     (jwk,) = json.loads(bundle.policy.jwks)["keys"]
     pyjwt_key, joserfc_key = jwt.PyJWK(jwk).key, joserfc.jwk.import_key(jwk)
     registry = joserfc.jwt.JWTClaimsRegistry()
+    warnings.simplefilter("ignore", SecurityWarning)  # joserfc would have the name of RFC 9864 for EdDSA
 
     def by_pyjwt(token: str) -> object:
         return jwt.decode(token, pyjwt_key, algorithms=[name])
