@@ -15,7 +15,7 @@ from authsvc.rpc.together import HASTE
 from authsvc.rpc.verdicts import EncodedVerdicts
 from authsvc.tokens.issue import Issue
 from authsvc.tokens.refresh import Refresh, RefreshedToken
-from authsvc.tokens.refresh_together import RefreshTogether, Wish
+from authsvc.tokens.refresh_together import InDoubt, RefreshTogether, Wish
 from authsvc.tokens.revoke import Revoke
 from authsvc.tokens.session_list import Sessions
 from authsvc.tokens.validate import Validate
@@ -58,6 +58,8 @@ class AuthServicer:
     def RefreshToken(self, request: pb.RefreshTokenRequest, call: Call) -> pb.RefreshTokenResponse:
         """``tokens.refresh``."""
         refreshed = call.prepared
+        if isinstance(refreshed, InDoubt):
+            raise refreshed.refusal()
         if not isinstance(refreshed, RefreshedToken):
             refreshed = self._refresh.refresh(call.caller, convert.refresh_request(request), deadline=call.deadline)
         call.about(refreshed.minted.token.api_key)

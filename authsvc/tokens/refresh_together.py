@@ -7,10 +7,11 @@ to ``Refresh``, which says why, tells the audit and ends what is to be ended; so
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
 from authsvc.clock import Deadline
-from authsvc.errors import AuthError, CallerForbidden, Reason
+from authsvc.errors import AuthError, CallerForbidden, Reason, Unavailable
 from authsvc.model import Principal, Session, SessionId
 from authsvc.storage.base import SessionState, Store, Turn
 from authsvc.tokens.audit import TokenAudit
@@ -29,6 +30,21 @@ class Wish(NamedTuple):
 
     principal: Principal
     request: RefreshRequest
+
+
+class InDoubt(NamedTuple):
+    """What came instead of an answer where nobody knows whether the session was turned: not to be tried again here.
+
+    Not the refusal itself, which would hold on to the calls it was met in.
+    """
+
+    reason: Reason
+    retry_after: timedelta | None
+    detail: str
+
+    def refusal(self) -> Unavailable:
+        """What the caller is told."""
+        return Unavailable(self.reason, retry_after=self.retry_after, detail=self.detail)
 
 
 class _Ready(NamedTuple):
@@ -61,10 +77,10 @@ class RefreshTogether:
         self._audit = audit
         self._count = count
 
-    def turn(self, wishes: Sequence[Wish], *, deadline: Deadline) -> list[RefreshedToken | None]:
+    def turn(self, wishes: Sequence[Wish], *, deadline: Deadline) -> list[RefreshedToken | InDoubt | None]:
         """Turn those sessions that turn; None for a wish that is left to ``Refresh``, with nothing changed by it.
 
-        Raises what the store raises: then none is known to be turned.
+        Raises what the store raises, but for a change it does not answer for: then nothing was changed.
         """
         tickets = [self._ticket(wish) for wish in wishes]
         first: dict[SessionId, int] = {}
@@ -73,8 +89,13 @@ class RefreshTogether:
                 first.setdefault(ticket.session_id, place)
         states = self._store.session_states(tuple(first), deadline=deadline)
         ready = dict(self._judged(wishes, tickets, [(first[state.session.id], state) for state in states]))
-        ends = self._store.turn_sessions([one.turn for one in ready.values()], deadline=deadline)
-        answers: list[RefreshedToken | None] = [None] * len(wishes)
+        answers: list[RefreshedToken | InDoubt | None] = [None] * len(wishes)
+        try:
+            ends = self._store.turn_sessions([one.turn for one in ready.values()], deadline=deadline)
+        except Unavailable as refusal:
+            for place in ready:
+                answers[place] = InDoubt(refusal.reason, refusal.retry_after, refusal.detail)
+            return answers
         for (place, one), idle_expires_at in zip(ready.items(), ends, strict=True):
             if idle_expires_at is not None:
                 answers[place] = RefreshedToken(one.minted, self._child(one.turn), idle_expires_at, rotated=True)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from authsvc.clock import deadline_after
+from authsvc.errors import Reason, RefreshRefused, Unavailable
 from authsvc.model import AuditEvent, KeyState, Principal
+from authsvc.storage.base import Store, Turn
 from authsvc.tokens.audit import TokenAudit
 from authsvc.tokens.refresh import Outcome, RefreshedToken
-from authsvc.tokens.refresh_together import RefreshTogether, Wish
+from authsvc.tokens.refresh_together import InDoubt, RefreshTogether, Wish
 from authsvc.tokens.requests import GuestSubject, RefreshRequest, ScopeRequest, Seconds, UserSubject
 from tests.tokens.service import REQUEST_ID, Service, a_principal, session_id_of
 from tests.tokens.watched_store import InterruptedStore
 
 
-def turn(service: Service, *texts: str | RefreshRequest, **who: Any) -> list[RefreshedToken | None]:
+def turn(service: Service, *texts: str | RefreshRequest, **who: Any) -> list[RefreshedToken | InDoubt | None]:
     """Refresh all of them at once, as ``principal`` and over ``store`` where these are given."""
     counted: list[Outcome] = []
     together = RefreshTogether(
@@ -33,7 +36,7 @@ def turn(service: Service, *texts: str | RefreshRequest, **who: Any) -> list[Ref
     principal: Principal = who.get("principal", service.principal)
     wishes = [Wish(principal, RefreshRequest(text) if isinstance(text, str) else text) for text in texts]
     answers = together.turn(wishes, deadline=deadline_after(10))
-    assert counted == [Outcome.TURNED] * sum(answer is not None for answer in answers)
+    assert counted == [Outcome.TURNED] * sum(isinstance(answer, RefreshedToken) for answer in answers)
     return answers
 
 
@@ -44,7 +47,7 @@ def test_each_gets_what_it_would_get_alone(service: Service) -> None:
     lines = len(service.logged())
     answers = turn(service, *(RefreshRequest(text, REQUEST_ID) for text in texts))
     for text, answer in zip(texts, answers, strict=True):
-        assert answer is not None
+        assert isinstance(answer, RefreshedToken)
         kept = service.kept(text)
         assert (answer.rotated, kept.generation, kept.id) == (True, 1, session_id_of(answer))
         assert answer.refresh_expires_at == kept.idle_expires_at
@@ -115,7 +118,7 @@ def test_a_guest_of_an_app_without_guests_is_left_alone(service: Service) -> Non
     app = service.app(guests_enabled=True)
     text = service.session(app, GuestSubject("kim"))
     (answer,) = turn(service, text)
-    assert answer is not None
+    assert isinstance(answer, RefreshedToken)
     service.set(app, guests_enabled=False)
     assert turn(service, answer.refresh_token) == [None]
     assert service.kept(text).generation == 1
@@ -150,3 +153,31 @@ def test_a_lost_race_is_left_alone(service: Service) -> None:
     answers = turn(service, text, calm, store=store)
     assert [answer is not None for answer in answers] == [False, True]
     assert service.refresh(text).refresh_token == others[0].refresh_token
+
+
+class LosesTheAnswer:
+    """Passes everything on to a store, but says of a change of several sessions that it does not know."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def turn_sessions(self, turns: Sequence[Turn], **options: Any) -> Sequence[datetime | None]:
+        self._store.turn_sessions(turns, **options)
+        raise Unavailable(Reason.STORE_UNAVAILABLE, detail="(outcome unknown)")
+
+
+def test_a_turn_in_doubt_is_not_tried_again(service: Service) -> None:
+    """Where the store lost its answer the caller is told so: tried again here, the parent would end its own session."""
+    text = service.session(service.app(refresh_grace=timedelta(0)))
+    service.clock.move(seconds=1)
+    doubt, other = turn(service, text, "nothing of ours", store=LosesTheAnswer(service.store))
+    assert isinstance(doubt, InDoubt)
+    assert (doubt.refusal().reason, other) == (Reason.STORE_UNAVAILABLE, None)
+    assert (service.kept(text).generation, service.kept(text).revoked_at) == (1, None)
+    service.clock.move(seconds=1)
+    with pytest.raises(RefreshRefused):
+        service.refresh(text)
+    assert service.kept(text).revoked_at is not None
