@@ -27,7 +27,9 @@ WAVE = 20_000
 
 CALLERS = 64
 KEPT_REVISIONS = 1_000
-MOST_GROWTH = 1.05
+MOST_GROWTH = 1.02
+"""Beside what stays in any case: the audit, and so many revisions of the feed."""
+
 FEW = 10_000
 TURNS = 4_000
 BLOCK = 100
@@ -66,8 +68,8 @@ def soak(count: int) -> Result:
     }
     if left["sessions"] or left["feed"] > KEPT_REVISIONS:
         result.faults.append(f"{left['sessions']} sessions and {left['feed']} rows of the feed are left")
-    if file > MOST_GROWTH * fresh:
-        result.faults.append(f"the file has {file} pages for {WAVE} sessions, a new store {fresh}")
+    if file > MOST_GROWTH * fresh + empty:
+        result.faults.append(f"the file has {file} pages for {WAVE} sessions, a new store {fresh}, and {empty} stay")
     return result
 
 
