@@ -20,9 +20,9 @@ from authsvc.rpc.limits import Limits
 from authsvc.rpc.patience import Patience
 from authsvc.rpc.server import RpcServer
 from authsvc.v1 import auth_pb2 as pb
-from tests.conftest import StartServer
+from tests.conftest import RunningServer, StartServer
 from tests.rpc.http2 import connected
-from tests.rpc.surface import VALIDATE, answered, auth_of, surface_of
+from tests.rpc.surface import VALIDATE, answered, auth_of, completed, eventually, surface_of
 
 LATE = 1.0
 """A deadline that has passed long ago."""
@@ -92,3 +92,26 @@ def test_nothing_is_remembered_of_what_is_too_large(start_server: StartServer) -
         assert answered(connection, VALIDATE, server.metadata, TOO_LARGE).reason == "REQUEST_TOO_LARGE"
         assert answered(connection, VALIDATE, server.metadata, b"").status == 0
     assert asked == [0]
+
+
+@pytest.mark.parametrize("body", [None, b"", pb.ValidateTokenRequest(api_key="dev", token="x").SerializeToString()])
+def test_calls_that_are_taken_back_at_once_leave_nothing(server: RunningServer, body: bytes | None) -> None:
+    """However far they came: no place, no wait and no count of the library's is kept, and each has its one line."""
+    library = server.rpc._server._state  # type: ignore[attr-defined]
+    taken, count = server.domain.metrics.in_flight, 300
+    with connected(server.target) as connection:
+        for _ in range(count):
+            stream = connection.call(VALIDATE, server.metadata)
+            if body is not None:
+                connection.send(stream, body)
+            connection.cancel(stream)
+    with connected(server.target) as connection:
+        assert answered(connection, VALIDATE, server.metadata).status is not None
+    assert eventually(lambda: (taken(), library.active_rpc_count, len(library.rpc_states)), (0, 0, 0).__eq__) == (
+        0,
+        0,
+        0,
+    )
+    lines = [line for line in completed(server) if line["method"] == VALIDATE]
+    assert 1 < len(lines) <= count + 1, "the library may have refused some"
+    assert len({line["trace_id"] for line in lines}) == len(lines)
