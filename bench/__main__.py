@@ -20,7 +20,7 @@ from authsvc.v1 import admin_pb2, admin_pb2_grpc, auth_pb2, auth_pb2_grpc
 from bench.imports import print_import_costs
 from bench.load import Request, closed_loop, open_loop
 from bench.servers import CLIENT_CORE, Server, authsvc_server, echo_server
-from bench.verifier import print_verifier_costs, verifier_costs
+from bench.verifier import print_growth, print_verifier_costs, verifier_costs
 
 BATCH = 256
 PAYLOAD = 400  # about what a validation carries
@@ -192,6 +192,7 @@ def main() -> int:
         row.ratio = echo.microseconds_cpu / row.microseconds_cpu
     _print(every)
     checked = print_verifier_costs(checking)
+    print_growth()
     print_import_costs()
     out = Path("var/bench.json")
     out.parent.mkdir(exist_ok=True, mode=0o700)

@@ -7,11 +7,14 @@ falls on all of them. The verifier checks more: revocation, the form of every cl
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import joserfc.jwk
@@ -20,7 +23,9 @@ import jwt
 from joserfc.errors import SecurityWarning
 
 from authsvc.client import AuthClient, TokenVerifier
+from authsvc.client.verifier.judging import REMEMBERED
 from authsvc.v1 import admin_pb2, auth_pb2, trust_pb2
+from authsvc.verify.signatures import digest_of
 from bench.servers import Server, authsvc_server
 
 ALGORITHMS: Mapping[str, tuple[admin_pb2.Algorithm.ValueType, float]] = {
@@ -32,6 +37,7 @@ ALGORITHMS: Mapping[str, tuple[admin_pb2.Algorithm.ValueType, float]] = {
 
 LIMIT_REPEATED_US = 2.0
 TURN, TURNS = 50, 30
+DISTINCT = 100_000
 REPEATS, ROUNDS = 2_000, 15
 _BATCH = 250
 
@@ -130,6 +136,25 @@ def print_verifier_costs(costs: Sequence[Costs]) -> list[dict[str, Any]]:
     return [asdict(row) for row in costs]
 
 
+def print_growth(count: int = DISTINCT) -> None:
+    """Check so many tokens, each another one, and print what is remembered of them and how memory grew at the end."""
+    from tests.client.verifier.made import Heard, token
+
+    heard, most, memory = Heard(timedelta(days=2)), 0, list[float]()
+    heard.snapshot()
+    for number in range(count):
+        text = token(heard.clock)
+        heard.judge.judge(text, digest_of(text), heard.judge.nothing_asked)
+        most = max(most, len(heard.judge))
+        if number + 1 in (count // 2, count):
+            memory.append(int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20)
+    print(
+        f"{count:,} distinct tokens: {most:,} remembered at most ({REMEMBERED:,} is the bound),"
+        f" {memory[1] - memory[0]:+.1f} MiB with the second half of them, of {memory[1]:.0f} MiB"
+    )
+
+
 if __name__ == "__main__":
     with authsvc_server() as running:
         print_verifier_costs(verifier_costs(running))
+    print_growth()
