@@ -34,7 +34,7 @@ def backup(
 def restore(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="A backup. Left out: what is in the store's place.", show_default=False),
+        typer.Argument(metavar="FILE", help="A backup. Left out: what is in the store's place.", show_default=False),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
