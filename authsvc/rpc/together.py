@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Protocol
 
@@ -74,7 +75,10 @@ class Together:
 
     def _run(self) -> None:
         while batch := self._next():
-            self._serve(batch)
+            # What a call raises is answered within it. Whatever else there is, later calls need this thread; those of
+            # the batch that were not answered end with their deadlines.
+            with suppress(Exception):
+                self._serve(batch)
 
     def _next(self) -> list[Arrived]:
         """Wait for a call and take what is there; nothing at the end."""

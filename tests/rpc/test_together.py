@@ -164,3 +164,20 @@ def test_each_caller_gets_its_own_token(server: RunningServer, calls: int) -> No
     assert len({one.result().token for one in asked}) == calls
     lines = [line for line in completed(server) if line["method"].endswith("IssueToken")]
     assert [line["code"] for line in lines] == [grpc.StatusCode.OK.name] * calls
+
+
+def test_a_call_that_cannot_be_told_takes_no_later_one_with_it() -> None:
+    """Whatever ends a call outside of what answers for it, the thread lives on for those that come after."""
+    desk = Desk()
+
+    class Unspeakable(ACall):
+        """A call whose end raises."""
+
+        def end(self, encoded: bytes) -> None:
+            raise RuntimeError("nobody to tell")
+
+    with together(desk, all_at_once) as thread:
+        thread.add(Unspeakable(desk, "lost", b""))
+        assert eventually(lambda: desk.threads.get("lost"), "together".__eq__) == "together"
+        thread.add(desk.call("next"))
+    assert desk.told == {"next": (b"next", 2)}
