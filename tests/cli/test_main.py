@@ -38,7 +38,8 @@ def test_the_exit_codes_are_documented(offline: Run) -> None:
 
 
 COMMANDS = [
-    "serve", "backup", "restore", "accounts bootstrap", "accounts recover", "accounts create", "accounts get", "accounts list",
+    "serve", "backup", "restore", "kek rotate", "refresh-key rotate", "guest-key rotate",
+    "accounts bootstrap", "accounts recover", "accounts create", "accounts get", "accounts list",
     "accounts update", "accounts disable", "accounts enable", "accounts rotate", "accounts revoke-credential",
     "audit list", "revocations add", "revocations list", "revocations clear", "sessions list", "sessions revoke",
     "token revoke", "apps create", "apps get",
