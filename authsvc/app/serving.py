@@ -6,8 +6,9 @@ import gc
 import os
 import signal
 import sys
+from contextlib import suppress
 from datetime import timedelta
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 from authsvc import __version__
@@ -21,6 +22,8 @@ from authsvc.clock import system_randomness
 from authsvc.config import Settings
 from authsvc.rpc.server import AddressUnusable, RpcServer
 from authsvc.rpc.tls import TlsFiles, TlsUnusable
+
+_LOOK_UP_SECONDS = 0.25
 
 
 def run_server(*, dev: bool) -> int:
@@ -66,12 +69,21 @@ def _serve(server: RpcServer, domain: Domain, settings: Settings, stopping: Simp
         readiness.start()
         _settle_memory()
         log.info("server ready", target=target, version=__version__, pid=os.getpid())
-        stopping.get()
+        _await_signal(stopping)
         log.info("server stopping")
     finally:
         server.stop(lame_duck=settings.lame_duck, grace=settings.shutdown_grace)
         readiness.stop()
     log.info("server stopped")
+
+
+def _await_signal(stopping: SimpleQueue[int]) -> None:
+    """Wait for the first signal. Looks up now and then: one that the system hands to another thread than this one is
+    noticed only when this one next runs."""
+    while True:
+        with suppress(Empty):
+            stopping.get(timeout=_LOOK_UP_SECONDS)
+            return
 
 
 def _settle_memory() -> None:

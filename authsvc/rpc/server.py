@@ -88,6 +88,7 @@ OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.enable_channelz", 0),
 )
 MAXIMUM_CONCURRENT_RPCS = 8_192
+_LOOK_UP_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +172,13 @@ class RpcServer:
     def stop(self, *, lame_duck: timedelta, grace: timedelta) -> None:
         """Say NOT_SERVING, serve on while callers look elsewhere, then finish what is in flight within ``grace``."""
         self.health.shut_down()
-        time.sleep(lame_duck.total_seconds())
+        _sleep(lame_duck.total_seconds())
         self._admission.drain()
         self.health.close()  # first: watches would never end by themselves
         self.watches.close()
-        self._server.stop(grace.total_seconds()).wait()
+        ended = self._server.stop(grace.total_seconds())
+        while not ended.wait(_LOOK_UP_SECONDS):
+            pass
         self._pipeline.close()
         self.patience.close()
         self.steps.log.close()
@@ -224,6 +227,13 @@ class RpcServer:
             body=body,
             tracing=tracing,
         )
+
+
+def _sleep(seconds: float) -> None:
+    """Sleep in parts: a signal that the system hands to another thread is noticed only when this one next runs."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, _LOOK_UP_SECONDS))
 
 
 def open_methods() -> frozenset[str]:
