@@ -8,6 +8,7 @@ is. Nobody waits for company: what is taken is what came while the last ones wer
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -91,17 +92,20 @@ class Together:
             self._waiting.put(None)  # found again once these are served
         return batch
 
-    def _serve(self, batch: Sequence[Arrived]) -> None:
+    def _serve(self, batch: list[Arrived]) -> None:
         with self._lines.together():
             _prepare([arrived.call for arrived in batch], self._prepare)
-            ready = [arrived for arrived in batch if arrived.call.at_once]
+            ready = deque(arrived for arrived in batch if arrived.call.at_once)
+            others = [arrived for arrived in batch if not arrived.call.at_once]
             answers = [arrived.serve() for arrived in ready]
-        for arrived, encoded in zip(ready, answers, strict=True):
+        batch.clear()  # a call that is over must be let go of before the next: its stream counts until then
+        for encoded in answers:
+            arrived = ready.popleft()
             if encoded is not None:
                 arrived.end(encoded)
-        for arrived in batch:
-            if not arrived.call.at_once:
-                self._alone.submit(arrived)
+            del arrived
+        for arrived in others:
+            self._alone.submit(arrived)
 
 
 def _prepare(calls: Sequence[Call], prepare: Prepare) -> None:
