@@ -35,7 +35,9 @@ def reading(wanted: AuditFilter, *, before: int | None, limit: int) -> Request:
 @functools.cache
 def _statement(wishes: tuple[str, ...]) -> Statement:
     conditions = " AND ".join(_CONDITIONS[name] for name in wishes) or "true"
-    return Statement(f"SELECT id, {AUDIT_COLUMNS} FROM audit WHERE {conditions} ORDER BY id DESC LIMIT :limit")
+    return Statement(
+        f"SELECT id, {AUDIT_COLUMNS} FROM audit WHERE {conditions} ORDER BY id DESC LIMIT :limit", planned=True
+    )
 
 
 def _wishes(wanted: AuditFilter, before: int | None) -> dict[str, Any]:

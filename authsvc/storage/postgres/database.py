@@ -39,8 +39,10 @@ SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
         "tcp_keepalives_count": "3",
         # A commit that a standby did not confirm is told by a warning alone.
         "client_min_messages": "warning",
-        # Statements are few and look rows up by their keys: planned once is planned well.
+        # Statements are few and look rows up by their keys: planned once is planned well, and where that was while a
+        # table had a page or two, as if it had many. Those for which this is not so say it (``Statement.planned``).
         "plan_cache_mode": "force_generic_plan",
+        "enable_seqscan": "off",
         "jit": "off",
     }
 )

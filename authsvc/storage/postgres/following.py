@@ -36,11 +36,14 @@ SELECT {ENTRY_COLUMNS} FROM feed WHERE revision > :after AND revision <= (
 def _named(columns: str, table: str, condition: str) -> Statement:
     """What a table has of the things that are named, each by its app and its name there.
 
-    They come as arrays: of those the planner expects few, and looks each up, whatever it takes the feed for.
+    They come as arrays, whose lengths the planner sees.
     """
-    return Statement(f"""
+    return Statement(
+        f"""
 SELECT {columns} FROM unnest(:apps::text[], :subjects::text[]) AS named (app, subject)
-JOIN {table} ON {condition}""")
+JOIN {table} ON {condition}""",
+        planned=True,
+    )
 
 
 _STATEMENTS: Final[Mapping[Subject, tuple[Statement, Callable[[Row], Change]]]] = {

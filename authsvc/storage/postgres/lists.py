@@ -8,6 +8,7 @@ Which index is best depends on the app and on the page, so these are planned for
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from authsvc.clock import from_microseconds
@@ -59,18 +60,20 @@ WHERE api_key = :api_key AND (:after::text IS NULL OR user_id > :after) AND (
 
 _PAGE_BY_USER = " ORDER BY user_id LIMIT :limit"
 
+_list = partial(Statement, planned=True)
+
 _OF_SESSIONS: Final = {
-    (of_user, ended): Statement(_SESSIONS + _OF_USER * of_user + _LIVE * (not ended) + _PAGE_BY_ID)
+    (of_user, ended): _list(_SESSIONS + _OF_USER * of_user + _LIVE * (not ended) + _PAGE_BY_ID)
     for of_user in (False, True)
     for ended in (False, True)
 }
 
 _OF_REVOCATIONS: Final[Mapping[Subject, tuple[Statement, Statement | None, Callable[[Row], Revocation]]]] = {
-    Subject.SESSION: (Statement(_ENDED + _PAGE_BY_ID), Statement(_ENDED + _OF_USER + _PAGE_BY_ID), session_from),
-    Subject.TOKEN: (Statement(_TOKENS), None, token_from),
+    Subject.SESSION: (_list(_ENDED + _PAGE_BY_ID), _list(_ENDED + _OF_USER + _PAGE_BY_ID), session_from),
+    Subject.TOKEN: (_list(_TOKENS), None, token_from),
     Subject.WATERMARK: (
-        Statement(_MARKS + _PAGE_BY_USER),
-        Statement(_MARKS + _OF_USER + _PAGE_BY_USER),
+        _list(_MARKS + _PAGE_BY_USER),
+        _list(_MARKS + _OF_USER + _PAGE_BY_USER),
         watermark_from,
     ),
 }

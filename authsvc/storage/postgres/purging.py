@@ -43,7 +43,8 @@ def _first(columns: str, table: str, condition: str, order: str, lock: str = "FO
     ) AS first LIMIT :most"""
 
 
-_SESSIONS = Statement(f"""
+_SESSIONS = Statement(
+    f"""
 {_FORGOTTEN}, due AS MATERIALIZED ({_first("id", "sessions", f"due_at <= {_PAST}", "due_at")}
 ), over AS (
     DELETE FROM sessions USING due
@@ -52,42 +53,56 @@ _SESSIONS = Statement(f"""
     UPDATE sessions SET due_at = {_END} FROM due
     WHERE sessions.id = due.id AND revoked_at IS NULL AND {_END} > {_PAST}
 )
-SELECT (SELECT count(*) FROM due), (SELECT count(*) FROM over)""")
+SELECT (SELECT count(*) FROM due), (SELECT count(*) FROM over)""",
+    planned=True,
+)
 
-_TOKENS = Statement(f"""
+_TOKENS = Statement(
+    f"""
 {_FORGOTTEN}, due AS MATERIALIZED ({_first("api_key, token_id", "revoked_tokens", f"until <= {_PAST}", "until")}
 ), over AS (
     DELETE FROM revoked_tokens AS token USING due
     WHERE token.api_key = due.api_key AND token.token_id = due.token_id AND until <= {_PAST} RETURNING 1
 )
-SELECT (SELECT count(*) FROM due), (SELECT count(*) FROM over)""")
+SELECT (SELECT count(*) FROM due), (SELECT count(*) FROM over)""",
+    planned=True,
+)
 
-_LEVELS = Statement(f"""
+_LEVELS = Statement(
+    f"""
 {_FORGOTTEN}, due AS MATERIALIZED ({_first("scope", "log_levels", f"until <= {_PAST}", "scope")}
 ), over AS (
     DELETE FROM log_levels USING due WHERE log_levels.scope = due.scope AND until <= {_PAST} RETURNING 1
 )
-SELECT (SELECT count(*) FROM due), (SELECT count(*) FROM over)""")
+SELECT (SELECT count(*) FROM due), (SELECT count(*) FROM over)""",
+    planned=True,
+)
 
 # From the beginning and without a gap: a reader tells by the first row that is left whether its revision is whole.
 _OLD = "revision <= (SELECT revision FROM feed_head) - :keep"
-_FEED = Statement(f"""
+_FEED = Statement(
+    f"""
 WITH due AS MATERIALIZED ({_first("revision, ordinal", "feed", _OLD, "revision, ordinal", "FOR UPDATE")}
 ), over AS (
     DELETE FROM feed USING due WHERE feed.revision = due.revision AND feed.ordinal = due.ordinal RETURNING 1
 )
-SELECT (SELECT count(*) FROM due), (SELECT count(*) FROM over)""")
+SELECT (SELECT count(*) FROM due), (SELECT count(*) FROM over)""",
+    planned=True,
+)
 
 # What an app's tokens and sessions can live for may have grown since a watermark was raised: so it is looked at.
-_MARKS = Statement(f"""
+_MARKS = Statement(
+    f"""
 {_FORGOTTEN}, due AS MATERIALIZED ({_first(WATERMARK_COLUMNS, "watermarks", f"due_at <= {_PAST}", "due_at")}
 )
-SELECT {_PAST}, due.*, {LIFE_COLUMNS} FROM due JOIN apps USING (api_key)""")
+SELECT {_PAST}, due.*, {LIFE_COLUMNS} FROM due JOIN apps USING (api_key)""",
+    planned=True,
+)
 
 _NAMED_MARKS = "unnest(:apps::text[], :users::text[], :moments::text[]) AS named (app, user_name, moment)"
 _OF_NAME = "WHERE api_key = app AND user_id = user_name"
-_MARKS_OVER = Statement(f"DELETE FROM watermarks USING {_NAMED_MARKS} {_OF_NAME}")
-_MARKS_LATER = Statement(f"UPDATE watermarks SET due_at = moment::bigint FROM {_NAMED_MARKS} {_OF_NAME}")
+_MARKS_OVER = Statement(f"DELETE FROM watermarks USING {_NAMED_MARKS} {_OF_NAME}", planned=True)
+_MARKS_LATER = Statement(f"UPDATE watermarks SET due_at = moment::bigint FROM {_NAMED_MARKS} {_OF_NAME}", planned=True)
 
 _STATEMENTS: Final = {"sessions": _SESSIONS, "revoked_tokens": _TOKENS, "log_levels": _LEVELS, "feed": _FEED}
 _MARK_ENDS: Final = WATERMARK_COLUMNS.count(",") + 1

@@ -42,7 +42,8 @@ READ: Final = Statement(f"SELECT {COLUMNS} FROM sessions WHERE id = :id")
 STATE: Final = Statement(f"SELECT {COLUMNS}, {COVERED}, greatest({NOW}, rotated_at) FROM sessions WHERE id = :id")
 
 STATES: Final = Statement(
-    f"SELECT {COLUMNS}, {COVERED}, greatest({NOW}, rotated_at) FROM sessions WHERE id = ANY(:ids::bytea[])"
+    f"SELECT {COLUMNS}, {COVERED}, greatest({NOW}, rotated_at) FROM sessions WHERE id = ANY(:ids::bytea[])",
+    planned=True,
 )
 
 TURN: Final = Statement(f"""
@@ -60,7 +61,8 @@ WHERE id = :id AND generation = :generation AND revoked_at IS NULL
 RETURNING {COLUMNS}""")
 
 # Numbers come as texts, as arrays are of texts or of byte strings.
-TURN_MANY: Final = Statement(f"""
+TURN_MANY: Final = Statement(
+    f"""
 WITH present AS MATERIALIZED (SELECT {NOW} AS moment),
 turns AS MATERIALIZED (
     SELECT * FROM unnest(
@@ -76,7 +78,9 @@ FROM present, turns
 WHERE id = session_id AND generation = presented AND revoked_at IS NULL
     AND idle_expires_at > greatest(moment, rotated_at) AND absolute_expires_at > greatest(moment, rotated_at)
     AND NOT {COVERED}
-RETURNING id, idle_expires_at""")
+RETURNING id, idle_expires_at""",
+    planned=True,
+)
 
 # A turn waits for the end of whoever holds the row, and then finds it revoked. It is remembered until an access token
 # that was minted at its very end is dead.

@@ -21,11 +21,16 @@ _NUMBERS = itertools.count(1)
 
 
 class Statement:
-    """One SQL statement. ``:name`` is a place for a value; whole numbers travel as 64 bits, so columns are BIGINT."""
+    """One SQL statement. ``:name`` is a place for a value; whole numbers travel as 64 bits, so columns are BIGINT.
 
-    __slots__ = ("_names", "formats", "name", "sql")
+    ``planned``: each time, for its values and for what its tables hold then. Where several rows are looked up at once
+    the best way depends on both, and a plan that was made while a table was small would read all of it for ever.
+    """
 
-    def __init__(self, sql: str) -> None:
+    __slots__ = ("_names", "formats", "name", "planned", "sql")
+
+    def __init__(self, sql: str, *, planned: bool = False) -> None:
+        self.planned: Final = planned
         names = list(dict.fromkeys(_PLACE.findall(sql)))
         self.sql: Final = _PLACE.sub(lambda match: f"${names.index(match[1]) + 1}", sql).encode()
         self.name: Final = b"authsvc_%d" % next(_NUMBERS)

@@ -303,7 +303,7 @@ class PostgresStore:
         limit: int = 50,
         deadline: Deadline | None = None,
     ) -> tuple[SessionState, ...]:
-        fetch = partial(self._transactions.read, deadline=deadline, planned=True)
+        fetch = partial(self._transactions.read, deadline=deadline)
         present = microseconds(self._present)
         return lists.read_sessions(
             fetch, api_key, user_id, after, include_ended=include_ended, limit=limit, present=present
@@ -319,7 +319,7 @@ class PostgresStore:
         limit: int = 50,
         deadline: Deadline | None = None,
     ) -> tuple[Revocation, ...]:
-        fetch = partial(self._transactions.read, deadline=deadline, planned=True)
+        fetch = partial(self._transactions.read, deadline=deadline)
         present = microseconds(self._present)
         return lists.read_revocations(fetch, api_key, user_id, after, kind=kind, limit=limit, present=present)
 
@@ -327,7 +327,7 @@ class PostgresStore:
         self, wanted: AuditFilter, *, before: int | None = None, limit: int = 50, deadline: Deadline | None = None
     ) -> tuple[AuditRow, ...]:
         reading = audit_rows.reading(wanted, before=before, limit=limit)
-        return tuple(map(feed_rows.audit_from, self._transactions.read(reading, deadline=deadline, planned=True)))
+        return tuple(map(feed_rows.audit_from, self._transactions.read(reading, deadline=deadline)))
 
     def purge(self, *, limit: int, keep_revisions: int) -> Purged:
         values = {"keep": keep_revisions, "present": microseconds(self._present)}

@@ -37,6 +37,15 @@ _NEXT_REVISION = Statement(
 _FEED = Statement(f"INSERT INTO feed ({FEED_COLUMNS}) VALUES ({places(FEED_COLUMNS)})")
 _AUDIT = Statement(f"INSERT INTO audit ({AUDIT_COLUMNS}) VALUES ({places(AUDIT_COLUMNS)})")
 
+_FOR_ITS_VALUES = Statement(
+    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'on', true)"
+)
+
+
+def planned(request: Request) -> list[Request]:
+    """What a transaction says before that statement, so that it is planned as it asks to be."""
+    return [_FOR_ITS_VALUES()] if request.statement.planned else []
+
 
 def limits(until: Deadline) -> Request:
     """Bound every statement of a transaction, and every wait for a lock, by the time that is left."""
@@ -45,7 +54,8 @@ def limits(until: Deadline) -> Request:
 
 def limited(request: Request, until: Deadline) -> list[Request]:
     """A transaction of that one statement, within the time that is left; the session's own limits are for more."""
-    return [request] if seconds_left(until) > NEARLY_DEFAULT_SECONDS else [limits(until), request]
+    bounds = [] if seconds_left(until) > NEARLY_DEFAULT_SECONDS else [limits(until)]
+    return [*bounds, *planned(request), request]
 
 
 def commit(link: Link, requests: list[Request], until: Deadline) -> list[list[Row]]:
@@ -95,7 +105,7 @@ class Transaction:
 
     def fetch(self, request: Request) -> list[Row]:
         """Run a statement now, after those that were put off."""
-        requests, self._queue = [*self._queue, request], []
+        requests, self._queue = [*self._queue, *planned(request), request], []
         self._begun = True
         return self.link.exchange(requests, self._until + MARGIN)[-1]
 
@@ -106,7 +116,7 @@ class Transaction:
 
     def later(self, request: Request) -> None:
         """Run a statement whose answer nobody needs together with the next one, or with the commit."""
-        self._queue.append(request)
+        self._queue += [*planned(request), request]
 
     def go_on(self) -> None:
         """Say that the work was begun in time and is to be finished, though its deadline may pass meanwhile."""

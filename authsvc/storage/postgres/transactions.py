@@ -21,7 +21,7 @@ from authsvc.storage.postgres.link import COMMIT, Link
 from authsvc.storage.postgres.links import Links
 from authsvc.storage.postgres.present import Present, microseconds
 from authsvc.storage.postgres.statement import Request, Row, Statement
-from authsvc.storage.postgres.transaction import MARGIN, Transaction, Unchanged, commit, limited, limits
+from authsvc.storage.postgres.transaction import MARGIN, Transaction, Unchanged, commit, limited, limits, planned
 
 T = TypeVar("T")
 
@@ -35,7 +35,6 @@ WHOLE_STATE_SECONDS: Final = 60.0
 """Reading everything a worker decides from may take longer than a call: a million rows come in a few seconds."""
 
 _BEGIN_SNAPSHOT = Statement("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-_FOR_ITS_VALUES = Statement("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
 _FATE = Statement("SELECT pg_xact_status(:transaction_id::bigint::text::xid8)")
 
 
@@ -67,10 +66,10 @@ class Transactions:
         """Run one changing statement as a transaction of its own; as ``run``, in one message and one answer."""
         return self._repeat(lambda link, until: commit(link, limited(request, until), until)[-1], deadline)
 
-    def read(self, request: Request, *, deadline: Deadline | None = None, planned: bool = False) -> list[Row]:
-        """Run one reading statement; ``planned``: its plan is to be made for these values, not for any."""
+    def read(self, request: Request, *, deadline: Deadline | None = None) -> list[Row]:
+        """Run one reading statement."""
         until = _until(deadline, DEFAULT_SECONDS)
-        requests = [*([_FOR_ITS_VALUES()] if planned else []), *limited(request, until)]
+        requests = limited(request, until)
         return self._with_link(lambda link: link.exchange(requests, until + MARGIN)[-1], until, deadline)
 
     def read_at_one_instant(
@@ -146,7 +145,7 @@ class Transactions:
 
 def _at_one_instant(link: Link, work: Callable[[Callable[[Request], list[Row]]], T], until: Deadline) -> T:
     def fetch(request: Request) -> list[Row]:
-        return link.exchange([request], until + MARGIN)[-1]
+        return link.exchange([*planned(request), request], until + MARGIN)[-1]
 
     link.exchange([_BEGIN_SNAPSHOT(), limits(until)], until + MARGIN)
     try:

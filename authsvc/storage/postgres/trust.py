@@ -32,9 +32,9 @@ _PART: Final = 10_000
 """Rows that come at once of those of which there may be a million: nobody holds all of them in two forms."""
 
 _CURSOR: Final = "DECLARE part NO SCROLL CURSOR FOR"
-_REVOKED_SESSIONS = Statement(f"{_CURSOR} {sessions.REVOKED}")
-_REVOKED_TOKENS = Statement(f"{_CURSOR} {tokens.LIVE}")
-_ALL_WATERMARKS = Statement(f"{_CURSOR} {_WATERMARKS}")
+_REVOKED_SESSIONS = Statement(f"{_CURSOR} {sessions.REVOKED}", planned=True)
+_REVOKED_TOKENS = Statement(f"{_CURSOR} {tokens.LIVE}", planned=True)
+_ALL_WATERMARKS = Statement(f"{_CURSOR} {_WATERMARKS}", planned=True)
 _NEXT_PART = Statement(f"FETCH {_PART} FROM part")
 _NO_MORE = Statement("CLOSE part")
 _TABLES = Statement(
@@ -74,4 +74,4 @@ def _in_parts(fetch: Fetch, declaration: Request) -> Iterator[Row]:
 
 @functools.cache
 def _count(table: str) -> Statement:
-    return Statement(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table)).as_string())
+    return Statement(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table)).as_string(), planned=True)
