@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from authsvc.model import Algorithm, KeyId, TokenStatus
 from authsvc.signing import algorithms, base64url
@@ -15,7 +16,7 @@ MAX_PARSED_BYTES = 8 * 1024
 MAX_MINTED_BYTES = 4 * 1024
 
 _HEADER_NAMES = frozenset({"alg", "kid", "typ"})
-_USUAL_HEADER = 512
+_USUAL_HEADER, _MOST_HEADERS = 512, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,7 @@ class Header:
     typ: str
 
 
-@dataclass(frozen=True, slots=True)
-class CompactToken:
+class CompactToken(NamedTuple):
     """A token taken apart, nothing about it verified. ``payload`` is bytes that must not be believed yet."""
 
     header: Header
@@ -45,16 +45,18 @@ def parse_compact(text: str) -> CompactToken:
     """
     if len(text) > MAX_PARSED_BYTES:
         raise Rejected(TokenStatus.MALFORMED, "too long")
-    segments = text.split(".", 3)
-    if len(segments) != 3:
-        raise Rejected(TokenStatus.MALFORMED, "not three segments")
-    header, payload, signature = segments
     try:
-        head, body, tag = base64url.decode(header), base64url.decode(payload), base64url.decode(signature)
-        read = _known_header(head) if len(head) <= _USUAL_HEADER else _header(head)
-        return CompactToken(read, text[: -len(signature) - 1].encode("ascii"), body, tag)
+        segments = base64url.in_standard_alphabet(text).split(b".", 3)
+        if len(segments) != 3:
+            raise Rejected(TokenStatus.MALFORMED, "not three segments")
+        header, payload, signature = segments
+        known = _HEADERS.get(header)
+        head = base64url.decode_segment(header) if known is None else b""
+        body, tag = base64url.decode_segment(payload), base64url.decode_segment(signature)
+        read = known or _remembered(header, _header(head))
     except ValueError as fault:
         raise Rejected(TokenStatus.MALFORMED, str(fault)) from None
+    return CompactToken(read, text[: -len(signature) - 1].encode("ascii"), body, tag)
 
 
 def verify_signature(token: CompactToken, key: VerificationKey) -> bytes:
@@ -83,6 +85,19 @@ def _header_text(algorithm: Algorithm, key_id: KeyId, typ: str) -> str:
     return base64url.encode(write_object({"alg": algorithm.value, "kid": key_id, "typ": typ}))
 
 
+# All tokens of a key have the same header: it is read once.
+_HEADERS: dict[bytes, Header] = {}
+
+
+def _remembered(segment: bytes, header: Header) -> Header:
+    """The header, remembered by its segment; those of forgeries may push out others, and none takes much room."""
+    if len(segment) <= _USUAL_HEADER:
+        if len(_HEADERS) >= _MOST_HEADERS:
+            _HEADERS.clear()
+        _HEADERS[segment] = header
+    return header
+
+
 def _header(raw: bytes) -> Header:
     members = read_object(raw)
     if not members.keys() <= _HEADER_NAMES:
@@ -93,7 +108,3 @@ def _header(raw: bytes) -> Header:
     if "" in members.values():
         raise ValueError("empty header parameter")
     return Header(alg, kid, typ)
-
-
-# All tokens of a key have the same header: it is read once. Those of forgeries push each other out.
-_known_header = lru_cache(maxsize=256)(_header)

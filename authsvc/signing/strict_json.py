@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 MAX_DEPTH = 8
@@ -25,11 +25,13 @@ def read_object(raw: bytes) -> JsonObject:
     text = raw.decode("utf-8")  # UnicodeDecodeError is a ValueError
     if not text.startswith("{"):
         raise ValueError("not a JSON object")
+    # What is too short for a number that no double holds need not have its numbers looked at.
+    read = _read if len(text) > _SURELY_FINITE else _read_short
     try:
-        value = _DECODER.decode(text)
+        value, end = read(text)
     except RecursionError:
         raise ValueError("nested too deep") from None
-    if not isinstance(value, dict) or not text.endswith("}"):
+    if not isinstance(value, dict) or end != len(text):
         raise ValueError("not a JSON object")
     if text.count("{") + text.count("[") > MAX_DEPTH:
         check_depth(value)
@@ -83,13 +85,19 @@ def _whole(text: str) -> int:
     return int(text)
 
 
+def _reader(parse_int: Callable[[str], int]) -> Callable[[str], tuple[object, int]]:
+    """Reads one value, and says where it ends."""
+    return json.JSONDecoder(
+        object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=parse_int
+    ).raw_decode
+
+
 def _refuse_lone_surrogates(value: JsonObject) -> None:
     # Only an escape can make one: the UTF-8 decoder refuses them in raw form.
     json.dumps(value, ensure_ascii=False).encode("utf-8")  # UnicodeEncodeError is a ValueError
 
 
 # Made once: json.loads and json.dumps make a new one at each call that has options.
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole
-)
+_read = _reader(_whole)
+_read_short = _reader(int)
 _ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False, sort_keys=True, separators=(",", ":"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NoReturn, Protocol
+from typing import NamedTuple, NoReturn, Protocol
 
 from authsvc.clock import Clock, Randomness
 from authsvc.errors import Faults, Reason
@@ -20,8 +20,7 @@ from authsvc.verify.verdict import VerifiedToken
 _JTI_RANDOM_BYTES = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """What a token shall say. ``expires_at`` in whole seconds since 1970 UTC; None: never."""
 
     kind: Kind

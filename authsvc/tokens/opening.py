@@ -45,7 +45,7 @@ def open_session(
     The token is minted first: what cannot be minted opens nothing. Raises ``RefreshRefused`` when the session of a
     repeated request has ended.
     """
-    minted = mint.mint(trust, replace(grant, session_id=session_id))
+    minted = mint.mint(trust, grant._replace(session_id=session_id))
     fresh = _new_session(mint, trust, principal, request, grant, session_id)
     kept = store.open_session(fresh, deadline=deadline)
     opened_now = replace(kept, created_revision=fresh.created_revision) == fresh

@@ -9,37 +9,32 @@ from typing import NamedTuple, NoReturn
 _NOT_PICKLED = "a request is not pickled: it holds what its caller keeps secret"
 
 
-@dataclass(frozen=True, slots=True)
-class Seconds:
+class Seconds(NamedTuple):
     """A duration, or a moment since 1970 UTC, as the wire has it: judged by the rules, not by the decoder."""
 
     seconds: int
     nanos: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Ttl:
+class Ttl(NamedTuple):
     """Live for this long."""
 
     value: Seconds
 
 
-@dataclass(frozen=True, slots=True)
-class ExpiresAt:
+class ExpiresAt(NamedTuple):
     """Live until this moment."""
 
     value: Seconds
 
 
-@dataclass(frozen=True, slots=True)
-class NeverExpires:
+class NeverExpires(NamedTuple):
     """Live for ever; False is what a caller sends by mistake."""
 
     value: bool
 
 
-@dataclass(frozen=True, slots=True)
-class UserSubject:
+class UserSubject(NamedTuple):
     """An authenticated end user."""
 
     id: str
@@ -49,8 +44,7 @@ class UserSubject:
     custom: Mapping[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GuestSubject:
+class GuestSubject(NamedTuple):
     """A guest, whose id is made here."""
 
     id_hint: str = ""
@@ -59,15 +53,13 @@ class GuestSubject:
     custom: Mapping[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AnonymousSubject:
+class AnonymousSubject(NamedTuple):
     """A viewer without an identity."""
 
     role: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeRequest:
+class ScopeRequest(NamedTuple):
     """The calls and channels to limit a token to."""
 
     call_cids: tuple[str, ...] = ()

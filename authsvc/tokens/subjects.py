@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from authsvc.errors import CallerForbidden, Faults, Reason
 from authsvc.model import AppSettings, Kind, Principal, User, UserId
@@ -16,8 +16,7 @@ GUEST_ROLE = "guest"
 _MAX_HINT = 128 - len(GUEST_PREFIX) - 36 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedSubject:
+class ResolvedSubject(NamedTuple):
     """A subject by its final id. ``stable_name`` is what a retry names again: the user's id, or the guest's hint."""
 
     kind: Kind

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -11,8 +10,7 @@ from authsvc.model import Algorithm, ApiKey, KeyId, TokenStatus
 from authsvc.verify.claims import AccessClaims
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedToken:
+class VerifiedToken(NamedTuple):
     """Claims whose signature was verified, with the key that did it. Only the verifier makes one.
 
     An accepted development token has neither: an empty ``key_id`` and no algorithm.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import pytest
 
@@ -119,9 +118,9 @@ def test_no_nine_levels(desk: Service, app: str, value: object) -> None:
 @pytest.mark.parametrize("subject", [UserSubject("sara"), GuestSubject()], ids=["user", "guest"])
 def test_custom_data_lies_one_level_deeper(desk: Service, app: str, subject: UserSubject | GuestSubject) -> None:
     """Custom data is the value of a claim, so it has one level less."""
-    issued = desk.issue(app, replace(subject, custom={"c": nested(6)}))
+    issued = desk.issue(app, subject._replace(custom={"c": nested(6)}))
     assert desk.validate(app, issued.minted.text).active
-    assert len(violations(desk, app, replace(subject, custom={"c": nested(7)}))) == 1
+    assert len(violations(desk, app, subject._replace(custom={"c": nested(7)}))) == 1
 
 
 def members(count: int) -> dict[str, object]:

@@ -101,17 +101,16 @@ def scanned(postgres_server: Server) -> Iterator[Scanned]:
 @pytest.fixture(scope="module")
 def grown(postgres_server: Server) -> Iterator[Scanned]:
     """As ``scanned``, on a connection that ran all statements while the tables had a hundredth of their rows."""
-    with postgres_server.migrated() as name:
-        with postgres_server.connect(name) as connection:
-            connection.execute(FILL.replace(str(ROWS), str(ROWS // 100)))
-            connection.execute("VACUUM ANALYZE")
-            with closing(database_at(postgres_server.url(name)).connect()) as link:
-                for request in STATEMENTS.values():
-                    link.exchange([BEGIN(), *planned(request), request, ROLLBACK()], deadline_after(30))
-                for table in ("sessions", "revoked_tokens", "watermarks", "feed", "audit", "apps"):
-                    connection.execute(f"DELETE FROM {table}")  # emptied faster, they would be planned anew
-                connection.execute(FILL)
-                yield lambda *requests: _scanned(link, *requests)
+    with postgres_server.migrated() as name, postgres_server.connect(name) as connection:
+        connection.execute(FILL.replace(str(ROWS), str(ROWS // 100)))
+        connection.execute("VACUUM ANALYZE")
+        with closing(database_at(postgres_server.url(name)).connect()) as link:
+            for request in STATEMENTS.values():
+                link.exchange([BEGIN(), *planned(request), request, ROLLBACK()], deadline_after(30))
+            for table in ("sessions", "revoked_tokens", "watermarks", "feed", "audit", "apps"):
+                connection.execute(f"DELETE FROM {table}")  # emptied faster, they would be planned anew
+            connection.execute(FILL)
+            yield lambda *requests: _scanned(link, *requests)
 
 
 def _scanned(link: Link, *requests: Request) -> set[str]:
