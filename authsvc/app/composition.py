@@ -61,6 +61,7 @@ from authsvc.trust.levels import Levels
 from authsvc.trust.second_look import SecondLook
 from authsvc.trust.secrets import GUEST_KEY_PURPOSE, REFRESH_KEY_PURPOSE, ServiceSecrets
 from authsvc.trust.view import TrustView
+from authsvc.verify.signatures import VerifiedSignatures
 from authsvc.verify.verifier import Verifier
 
 if TYPE_CHECKING:
@@ -196,9 +197,10 @@ def build_server(
     ids = DerivedIds(domain.secrets.ring(GUEST_KEY_PURPOSE), randomness)
     catching_up = CatchingUp(domain.view, domain.feed, domain.follower.looks, domain.freshness)
     store = observed_store(domain.store, tracing)
-    verifier = Verifier(domain.view, clock=clock, development_tokens=dev or development_tokens)
+    signatures = VerifiedSignatures()
+    verifier = Verifier(domain.view, clock=clock, development_tokens=dev or development_tokens, signatures=signatures)
     answers = RememberedAnswers(lambda: domain.view.changes, domain.freshness, clock)
-    domain.metrics.signature_cache = cache_state(verifier, answers)
+    domain.metrics.signature_cache = cache_state(signatures, answers)
     mint = Mint(
         domain.view,
         clock=clock,

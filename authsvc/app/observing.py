@@ -18,7 +18,7 @@ from authsvc.signing.keys import SigningKey
 from authsvc.storage.base import Store
 from authsvc.tokens.mint import Sign
 from authsvc.tokens.refresh import Outcome
-from authsvc.verify.verifier import Verifier
+from authsvc.verify.signatures import VerifiedSignatures
 
 if TYPE_CHECKING:
     from authsvc.rpc.tracing import Tracing  # with its library, which is an extra
@@ -34,10 +34,9 @@ def make_metrics() -> Metrics:
     return metrics
 
 
-def cache_state(verifier: Verifier, answers: RememberedAnswers) -> Callable[[], CacheState]:
+def cache_state(signatures: VerifiedSignatures, answers: RememberedAnswers) -> Callable[[], CacheState]:
     """Reads what the verifier's memory of signatures has counted, and how often not even that was asked."""
-    memory = verifier.signatures
-    return lambda: CacheState(memory.hits + answers.hits, memory.misses, len(memory))
+    return lambda: CacheState(signatures.hits + answers.hits, signatures.misses, len(signatures))
 
 
 def observed_sign(metrics: Metrics, tracing: Tracing | None) -> Sign:

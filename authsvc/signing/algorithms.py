@@ -49,6 +49,7 @@ FAMILIES: Mapping[Algorithm, Family] = MappingProxyType(
     }
 )
 
+
 class _Ecdsa:
     """ECDSA with one hash on one curve; a signature is r‖s, each as long as the curve's order (RFC 7518, 3.4)."""
 

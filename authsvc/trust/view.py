@@ -41,9 +41,15 @@ class AppTrust:
     longest_life: timedelta | None = field(init=False)
     """How long a token minted now can still live, skew included; None: for ever."""
 
+    leeway: float = field(init=False)
+    """The skew that is allowed, in seconds."""
+
     def __post_init__(self) -> None:
-        life = None if self.app.ever_non_expiring else self.app.longest_ttl_ever + self.app.settings.clock_skew
-        object.__setattr__(self, "longest_life", life)  # once, and not for each token that is looked at
+        # Once, and not for each token that is looked at.
+        skew = self.app.settings.clock_skew
+        life = None if self.app.ever_non_expiring else self.app.longest_ttl_ever + skew
+        object.__setattr__(self, "longest_life", life)
+        object.__setattr__(self, "leeway", skew.total_seconds())
 
     def accepts_issuer(self, issuer: str, now: datetime) -> bool:
         """Whether tokens of that issuer can be alive: today's, or a past one's while its last token can live."""

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 from authsvc.model import TokenStatus
 from authsvc.signing.rejected import Rejected
 from authsvc.verify.claims import AccessClaims
 
 
-def check_time(claims: AccessClaims, *, now: datetime, skew: timedelta) -> None:
-    """Raise ``Rejected``.
+def check_time(claims: AccessClaims, *, seconds: float, leeway: float) -> None:
+    """Raise ``Rejected``, with now in ``seconds`` since 1970 and the app's skew as ``leeway``.
 
     EXPIRED when now ≥ exp + skew, NOT_YET_VALID when nbf > now + skew, ISSUED_IN_FUTURE when iat > now + skew.
     """
-    seconds, leeway = now.timestamp(), skew.total_seconds()
     if claims.expires_at is not None and seconds >= claims.expires_at + leeway:
         raise Rejected(TokenStatus.EXPIRED)
     if claims.not_before is not None and claims.not_before > seconds + leeway:

@@ -62,7 +62,7 @@ def check_scope(scope: TokenScope, questions: Questions) -> None:
 
     A token with any list is denied the kind it does not list, and is no answer to nothing: ask with a cid.
     """
-    if not scope.limited:
+    if not (scope.call_cids or scope.channel_cids):
         return
     if questions.call_cid is None and questions.channel_cid is None:
         raise Rejected(TokenStatus.SCOPE_DENIED, "no cid was asked")

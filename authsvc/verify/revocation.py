@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from authsvc.model import ApiKey, TokenStatus
 from authsvc.signing.rejected import Rejected
-from authsvc.trust.revocations import Mark
+from authsvc.trust.revocations import NOTHING_REVOKED, Mark
 from authsvc.trust.view import TrustView
 from authsvc.verify.claims import AccessClaims
 
@@ -12,6 +12,8 @@ from authsvc.verify.claims import AccessClaims
 def check_revocation(claims: AccessClaims, *, api_key: ApiKey, view: TrustView) -> None:
     """Raise ``Rejected``: REVOKED by token, user or app, SESSION_REVOKED by the session."""
     revoked = view.revoked(api_key)
+    if revoked is NOTHING_REVOKED:
+        return
     if claims.token_id and revoked.has_token(claims.token_id):
         raise Rejected(TokenStatus.REVOKED, "token")
     if claims.session_id is not None and revoked.has_session(claims.session_id):

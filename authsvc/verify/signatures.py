@@ -9,11 +9,22 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
+from typing import Protocol
 
 from authsvc.model import ApiKey
 from authsvc.verify.verdict import VerifiedToken
 
 _Fingerprint = tuple[ApiKey, bytes]
+
+
+class SignatureMemory(Protocol):
+    """What a verifier remembers signatures in, by app and the SHA-256 of the token."""
+
+    def find(self, api_key: ApiKey, digest: bytes) -> VerifiedToken | None:
+        """The token, if its signature was verified before."""
+
+    def keep(self, api_key: ApiKey, digest: bytes, token: VerifiedToken, size: int = 0) -> None:
+        """Remember a verified token, whose text has ``size`` bytes."""
 
 
 class VerifiedSignatures:
@@ -22,7 +33,7 @@ class VerifiedSignatures:
     Counts how often it could help. What is kept of a token is a few times its text: the budget bounds the memory.
     """
 
-    def __init__(self, capacity: int, *, budget: int = 32 * 2**20) -> None:
+    def __init__(self, capacity: int = 65_536, *, budget: int = 32 * 2**20) -> None:
         self._capacity = capacity
         self._budget = budget
         self._sizes: dict[_Fingerprint, int] = {}
@@ -33,13 +44,9 @@ class VerifiedSignatures:
         self.hits = 0
         self.misses = 0
 
-    def fingerprint(self, api_key: ApiKey, text: str, digest: bytes | None = None) -> _Fingerprint:
-        """What a token is remembered by: its app and its SHA-256 (``digest`` where it is known), never its text."""
-        return api_key, digest_of(text) if digest is None else digest
-
-    def find(self, fingerprint: _Fingerprint) -> VerifiedToken | None:
-        """The token with that fingerprint, if its signature was verified before."""
-        token = self._tokens.get(fingerprint)
+    def find(self, api_key: ApiKey, digest: bytes) -> VerifiedToken | None:
+        """The token of that app with that digest, if its signature was verified before."""
+        token = self._tokens.get((api_key, digest))
         with self._counting:
             if token is None:
                 self.misses += 1
@@ -47,8 +54,9 @@ class VerifiedSignatures:
                 self.hits += 1
         return token
 
-    def keep(self, fingerprint: _Fingerprint, token: VerifiedToken, size: int = 0) -> None:
+    def keep(self, api_key: ApiKey, digest: bytes, token: VerifiedToken, size: int = 0) -> None:
         """Remember a verified token, whose text has ``size`` bytes."""
+        fingerprint = api_key, digest
         with self._lock:
             self._held += size - self._sizes.get(fingerprint, 0)
             self._tokens[fingerprint], self._sizes[fingerprint] = token, size

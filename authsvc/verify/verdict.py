@@ -22,6 +22,9 @@ class VerifiedToken(NamedTuple):
     claims: AccessClaims
 
 
+_ACTIVE = TokenStatus.ACTIVE
+
+
 class Verdict(NamedTuple):
     """``token`` is set exactly when signature and issuer were accepted and the claims could be read.
 
@@ -35,7 +38,7 @@ class Verdict(NamedTuple):
     @property
     def active(self) -> bool:
         """Whether the token may be relied on, for exactly what was asked."""
-        return self.status is TokenStatus.ACTIVE
+        return self.status is _ACTIVE
 
 
 # Numbers that clients of the seed systems switch on: 40 refresh, 43 signature, 5 authentication, 17 not allowed,

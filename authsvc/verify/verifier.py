@@ -23,19 +23,21 @@ from authsvc.verify.development import SUFFIX, read_development_token
 from authsvc.verify.moments import check_time
 from authsvc.verify.questions import Questions, check_audience, check_role, check_scope
 from authsvc.verify.revocation import check_revocation
-from authsvc.verify.signatures import VerifiedSignatures
+from authsvc.verify.signatures import SignatureMemory, VerifiedSignatures, digest_of
 from authsvc.verify.verdict import Verdict, VerifiedToken
 
 OTHER_KINDS = ("art1_", "ask1_")  # a refresh token, a service credential
 
 _MAX_NAME = 512
+_ACTIVE, _KEY_UNKNOWN = TokenStatus.ACTIVE, TokenStatus.KEY_UNKNOWN
 _UNMANAGED_TYP = ("", TYP[Profile.CLASSIC])
 
 
 class Verifier:
     """Answers about tokens from a trust view. Safe to call from many threads.
 
-    ``development_tokens``: whether this process accepts them at all; the app must allow them too.
+    ``development_tokens``: whether this process accepts them at all; the app must allow them too. ``signatures``: where
+    it remembers those that it verified; by default in a memory of its own.
     """
 
     def __init__(
@@ -44,12 +46,12 @@ class Verifier:
         *,
         clock: Clock,
         development_tokens: bool = False,
-        remembered_signatures: int = 65_536,
+        signatures: SignatureMemory | None = None,
     ) -> None:
         self._view = view
         self._clock = clock
         self._development_tokens = development_tokens
-        self.signatures = VerifiedSignatures(remembered_signatures)
+        self._signatures = VerifiedSignatures() if signatures is None else signatures
 
     def verify(
         self,
@@ -67,7 +69,7 @@ class Verifier:
         the ``digest_of`` the text, where the caller has it.
         """
         verdict = self._verdict(text, api_key, questions, digest)
-        if verdict.status is TokenStatus.KEY_UNKNOWN and self._look_for_key(text, api_key, deadline):
+        if verdict.status is _KEY_UNKNOWN and self._look_for_key(text, api_key, deadline):
             return self._verdict(text, api_key, questions, digest)
         return verdict
 
@@ -81,7 +83,7 @@ class Verifier:
             self._judge(token.claims, trust, questions, now)
         except Rejected as rejected:
             return Verdict(rejected.status, token, rejected.detail)
-        return Verdict(TokenStatus.ACTIVE, token)
+        return Verdict(_ACTIVE, token)
 
     def identify(self, text: str, *, api_key: ApiKey, deadline: Deadline | None = None) -> VerifiedToken:
         """The token behind a text, its key, signature and issuer accepted; whether it is alive is not asked.
@@ -113,14 +115,14 @@ class Verifier:
         """
         token = verdict.token
         trust = self._view.app(token.api_key) if token is not None else None
-        if not verdict.active or token is None or trust is None or token.algorithm is None or not token.claims.managed:
+        if token is None or trust is None or verdict.status is not _ACTIVE or token.algorithm is None:
             return None
-        key = trust.ring.keys.get(token.key_id)
-        if key is None or key.retired_at is not None or token.claims.issuer != trust.app.settings.issuer:
+        claims, key = token.claims, trust.ring.keys.get(token.key_id)
+        if not claims.managed or claims.issuer != trust.app.settings.issuer:
             return None
-        if token.claims.expires_at is None:
-            return math.inf
-        return token.claims.expires_at + trust.app.settings.clock_skew.total_seconds()
+        if key is None or key.retired_at is not None:
+            return None
+        return math.inf if claims.expires_at is None else claims.expires_at + trust.leeway
 
     def _accepted(self, text: str, trust: AppTrust, now: datetime, digest: bytes | None = None) -> VerifiedToken:
         """The token, its signature verified now or remembered; what can change is looked at each time."""
@@ -128,13 +130,13 @@ class Verifier:
             raise Rejected(TokenStatus.MALFORMED, "too long")
         if text.endswith(SUFFIX):
             return self._development(text, trust)
-        fingerprint = self.signatures.fingerprint(trust.app.api_key, text, digest)
-        known = self.signatures.find(fingerprint)
+        digest = digest or digest_of(text)
+        known = self._signatures.find(trust.app.api_key, digest)
         if known is not None:
             _recheck(known, trust, now)
             return known
         token = _verify_signed(text, trust, now)
-        self.signatures.keep(fingerprint, token, len(text))
+        self._signatures.keep(trust.app.api_key, digest, token, len(text))
         return token
 
     def _development(self, text: str, trust: AppTrust) -> VerifiedToken:
@@ -143,10 +145,10 @@ class Verifier:
         return VerifiedToken(trust.app.api_key, KeyId(""), None, read_development_token(text))
 
     def _judge(self, claims: AccessClaims, trust: AppTrust, questions: Questions, now: datetime) -> None:
-        settings, api_key = trust.app.settings, trust.app.api_key
+        api_key = trust.app.api_key
         if claims.managed and claims.expires_at is None and not trust.app.ever_non_expiring:
             raise Rejected(TokenStatus.CLAIM_INVALID, "exp")
-        check_time(claims, now=now, skew=settings.clock_skew)
+        check_time(claims, seconds=now.timestamp(), leeway=trust.leeway)
         check_audience(claims, questions, api_key=api_key)
         check_revocation(claims, api_key=api_key, view=self._view)
         check_scope(claims.scope, questions)

@@ -4,44 +4,157 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Final
 
 from google.protobuf.json_format import MessageToDict
 
 from authsvc.client.errors import AuthClientError, Failure, Unavailable
-from authsvc.model import Kind, TokenScope, TokenStatus, session_text
+from authsvc.model import (
+    Algorithm,
+    ApiKey,
+    KeyId,
+    Kind,
+    TokenId,
+    TokenScope,
+    TokenStatus,
+    User,
+    UserId,
+    session_id_of,
+    session_text,
+)
 from authsvc.v1 import auth_pb2 as v1
+from authsvc.verify.claims import AccessClaims
 from authsvc.verify.verdict import ERROR_CODES, MESSAGES, VerifiedToken
 
 _NO_CUSTOM: Mapping[str, object] = {}  # shared, and nothing writes to it
-_NO_SCOPE = TokenScope()
+_ALGORITHMS = {algorithm.value: algorithm for algorithm in Algorithm}
 _KINDS = {getattr(v1, f"TOKEN_KIND_{kind.name}"): kind for kind in Kind}
 
 
-class CheckedToken(NamedTuple):
-    """The claims of a token that was found good; only a verifier makes one.
+class CheckedToken:
+    """The claims of a token that was found good; only a verifier makes one, and nothing changes it.
 
     Text that is not set is empty, moments None: ``expires_at`` of a token that never expires, ``issued_at`` of one that
     does not say. A token with a ``scope`` is good for the call or channel that was asked, and for no other.
     """
 
-    api_key: str
-    user_id: str
-    kind: Kind
-    role: str = ""
-    name: str = ""
-    image: str = ""
-    custom: Mapping[str, object] = _NO_CUSTOM
-    scope: TokenScope = _NO_SCOPE
-    audience: tuple[str, ...] = ()
-    issuer: str = ""
-    issued_at: datetime | None = None
-    expires_at: datetime | None = None
-    token_id: str = ""
-    session_id: str = ""
-    key_id: str = ""
-    algorithm: str = ""
-    custom_claims: Mapping[str, object] = _NO_CUSTOM
+    __slots__ = ("_token", "_verified_here")
+
+    # Each is read from the token when it is asked for: most programs want two of them.
+
+    def __init__(self, token: VerifiedToken, *, verified_here: bool = True) -> None:
+        """``verified_here``: that is what its signature was verified by, and not the service's word."""
+        self._token = token
+        self._verified_here = verified_here
+
+    @property
+    def api_key(self) -> str:
+        """The app."""
+        return self._token.api_key
+
+    @property
+    def user_id(self) -> str:
+        """Whom the token speaks for."""
+        return self._token.claims.user.id
+
+    @property
+    def kind(self) -> Kind:
+        """Of which kind the user is."""
+        return self._token.claims.kind
+
+    @property
+    def role(self) -> str:
+        """The user's role."""
+        return self._token.claims.user.role
+
+    @property
+    def name(self) -> str:
+        """The user's name."""
+        return self._token.claims.user.name
+
+    @property
+    def image(self) -> str:
+        """Where an image of the user is."""
+        return self._token.claims.user.image
+
+    @property
+    def custom(self) -> Mapping[str, object]:
+        """What else is said of the user."""
+        return self._token.claims.user.custom or _NO_CUSTOM
+
+    @property
+    def scope(self) -> TokenScope:
+        """The calls and channels the token is limited to."""
+        return self._token.claims.scope
+
+    @property
+    def audience(self) -> tuple[str, ...]:
+        """Whom the token is meant for."""
+        return self._token.claims.audience
+
+    @property
+    def issuer(self) -> str:
+        """Who minted it."""
+        return self._token.claims.issuer
+
+    @property
+    def issued_at(self) -> datetime | None:
+        """When it was minted."""
+        return _moment(self._token.claims.issued_at)
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it ends."""
+        return _moment(self._token.claims.expires_at)
+
+    @property
+    def token_id(self) -> str:
+        """The ``jti``."""
+        return self._token.claims.token_id
+
+    @property
+    def session_id(self) -> str:
+        """The session it belongs to."""
+        session_id = self._token.claims.session_id
+        return "" if session_id is None else session_text(session_id)
+
+    @property
+    def key_id(self) -> str:
+        """The ``kid`` of the key that signed it."""
+        return self._token.key_id
+
+    @property
+    def algorithm(self) -> str:
+        """How it was signed."""
+        return "" if self._token.algorithm is None else self._token.algorithm.value
+
+    @property
+    def custom_claims(self) -> Mapping[str, object]:
+        """Claims of the app's own."""
+        return self._token.claims.custom_claims or _NO_CUSTOM
+
+    @property
+    def verified(self) -> VerifiedToken | None:
+        """What was verified here; None where the service was asked."""
+        return self._token if self._verified_here else None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CheckedToken) and self._said() == other._said()
+
+    __hash__ = None  # type: ignore[assignment] # it may hold mappings
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{name}={value!r}" for name, value in zip(_SAID, self._said(), strict=True))
+        return f"CheckedToken({said})"
+
+    def _said(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in _SAID)
+
+
+_SAID: Final = (
+    "api_key", "user_id", "kind", "role", "name", "image", "custom", "scope", "audience", "issuer", "issued_at",
+    "expires_at", "token_id", "session_id", "key_id", "algorithm", "custom_claims",
+)  # fmt: skip
 
 
 class TokenNotActive(AuthClientError):
@@ -69,54 +182,34 @@ class TrustStale(Unavailable):
         return type(self), (self.message,)
 
 
-def checked_locally(token: VerifiedToken) -> CheckedToken:
-    """What a token says that was verified here."""
-    claims, user = token.claims, token.claims.user
-    return CheckedToken(
-        api_key=token.api_key,
-        user_id=user.id,
-        kind=claims.kind,
-        role=user.role,
-        name=user.name,
-        image=user.image,
-        custom=user.custom or _NO_CUSTOM,
-        scope=claims.scope,
-        audience=claims.audience,
-        issuer=claims.issuer,
-        issued_at=_moment(claims.issued_at),
-        expires_at=_moment(claims.expires_at),
-        token_id=claims.token_id,
-        session_id="" if claims.session_id is None else session_text(claims.session_id),
-        key_id=token.key_id,
-        algorithm="" if token.algorithm is None else token.algorithm.value,
-        custom_claims=claims.custom_claims or _NO_CUSTOM,
-    )
-
-
 def checked_by_service(answer: v1.ValidateTokenResponse) -> CheckedToken:
     """What a token says that the service was asked about; raises ``TokenNotActive``."""
     if not answer.active:
         raise TokenNotActive(v1.TokenStatus.Name(answer.status).removeprefix("TOKEN_STATUS_"))
     info = answer.info
-    return CheckedToken(
-        api_key=info.api_key,
-        user_id=info.user.id,
-        kind=_KINDS[info.kind],
-        role=info.user.role,
-        name=info.user.name,
-        image=info.user.image,
-        custom=MessageToDict(info.user.custom) if info.user.HasField("custom") else _NO_CUSTOM,
-        scope=TokenScope(tuple(info.scope.call_cids), tuple(info.scope.channel_cids)),
-        audience=tuple(info.audience),
-        issuer=info.issuer,
-        issued_at=info.issued_at.ToDatetime(UTC) if info.HasField("issued_at") else None,
-        expires_at=info.expires_at.ToDatetime(UTC) if info.HasField("expires_at") else None,
-        token_id=info.token_id,
-        session_id=info.session_id,
-        key_id=info.key_id,
-        algorithm=info.algorithm,
-        custom_claims=MessageToDict(info.custom_claims) if info.HasField("custom_claims") else _NO_CUSTOM,
+    user = User(
+        UserId(info.user.id),
+        info.user.role,
+        info.user.name,
+        info.user.image,
+        MessageToDict(info.user.custom) if info.user.HasField("custom") else None,
     )
+    claims = AccessClaims(
+        issuer=info.issuer,
+        kind=_KINDS[info.kind],
+        user=user,
+        token_id=TokenId(info.token_id),
+        token_revision=None,
+        issued_at=info.issued_at.seconds if info.HasField("issued_at") else None,
+        expires_at=info.expires_at.seconds if info.HasField("expires_at") else None,
+        not_before=None,
+        session_id=session_id_of(info.session_id),
+        audience=tuple(info.audience),
+        scope=TokenScope(tuple(info.scope.call_cids), tuple(info.scope.channel_cids)),
+        custom_claims=MessageToDict(info.custom_claims) if info.HasField("custom_claims") else {},
+    )
+    algorithm = Algorithm(info.algorithm) if info.algorithm else None
+    return CheckedToken(VerifiedToken(ApiKey(info.api_key), KeyId(info.key_id), algorithm, claims), verified_here=False)
 
 
 def _moment(seconds: int | None) -> datetime | None:

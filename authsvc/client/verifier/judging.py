@@ -6,33 +6,26 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import NamedTuple
 
 from authsvc.client.verifier.age import Age
-from authsvc.client.verifier.checked import CheckedToken, TokenNotActive, checked_locally
+from authsvc.client.verifier.checked import CheckedToken, TokenNotActive
+from authsvc.client.verifier.memory import NEVER, Known, Memory, Signatures
 from authsvc.client.verifier.trusted import Trusted
 from authsvc.clock import Clock, Monotonic, system_clock, system_monotonic
-from authsvc.model import ApiKey
+from authsvc.model import ApiKey, TokenStatus
 from authsvc.verify.questions import Questions, no_questions
 from authsvc.verify.verifier import Verifier
 
 REMEMBERED = 32_768
 _CACHED_ANSWER = timedelta(seconds=30)
-
-
-class _Known(NamedTuple):
-    """A token that was found good in the state ``changes``. Time alone changes nothing from since to until."""
-
-    changes: int
-    since: float
-    until: float
-    token: CheckedToken
+_ANSWER_SIZE = 1024  # of a token whose text is not here any more: about what they are
+_ACTIVE = TokenStatus.ACTIVE
 
 
 class Judge:
     """Judges tokens of one app. ``max_staleness``: how old what is known may be.
 
-    Remembers what was good by the SHA-256 of its token, and no token.
+    Remembers what was good, and whose signature fitted, by the SHA-256 of its token, and no token.
     """
 
     def __init__(
@@ -60,11 +53,11 @@ class Judge:
         self._seconds = _seconds_of(clock)
         self._monotonic = _nanoseconds_of(monotonic)
         self._fresh_until = -math.inf
-        self._capacity = remembered
-        self._known: dict[bytes, _Known] = {}
+        self._memory = Memory(remembered)
         self._view = trusted.view
+        signatures = Signatures(self._memory)
         self._verifiers = {
-            allowed: Verifier(self._view, clock=clock, development_tokens=allowed, remembered_signatures=remembered)
+            allowed: Verifier(self._view, clock=clock, development_tokens=allowed, signatures=signatures)
             for allowed in (False, True)
         }
 
@@ -86,7 +79,7 @@ class Judge:
 
     def remembered(self, digest: bytes) -> CheckedToken | None:
         """A token that was found good before, if it would be found good again; about nothing but itself."""
-        known = self._known.get(digest)
+        known = self._memory.find(digest)
         if known is None:
             return None
         changes, since, until, token = known
@@ -99,11 +92,16 @@ class Judge:
         policy, changes = self.trusted.policy, self._view.changes
         verifier = self._verifiers[policy is not None and policy.development_tokens]
         verdict = verifier.verify(token, api_key=self._api_key, questions=questions, digest=digest)
-        if not verdict.active or verdict.token is None:
+        verified = verdict.token
+        if verified is None:
             raise TokenNotActive(verdict.status.value)
-        checked = checked_locally(verdict.token)
+        checked = CheckedToken(verified)
         if questions is self.nothing_asked:
-            self._keep(digest, changes, verifier.lasts_until(verdict), checked)
+            self._keep(digest, changes, verifier.lasts_until(verdict), checked, len(token))
+        elif self._memory.find(digest) is None:
+            self._keep(digest, changes, None, checked, len(token))
+        if verdict.status is not _ACTIVE:
+            raise TokenNotActive(verdict.status.value)
         return checked
 
     def keep_answer(self, digest: bytes, changes: int, checked: CheckedToken) -> None:
@@ -113,7 +111,7 @@ class Judge:
         """
         expires = math.inf if checked.expires_at is None else checked.expires_at.timestamp()
         until = min(expires, (self._clock() + _CACHED_ANSWER).timestamp())
-        self._keep(digest, changes, until, checked)
+        self._memory.keep(digest, Known(changes, self._seconds(), until, checked), _ANSWER_SIZE)
 
     @property
     def changes(self) -> int:
@@ -121,15 +119,14 @@ class Judge:
         return self._view.changes
 
     def __len__(self) -> int:
-        """How many tokens are remembered, in the larger of the two memories."""
-        return max(len(self._known), *(len(verifier.signatures) for verifier in self._verifiers.values()))
+        """How many tokens are remembered."""
+        return len(self._memory)
 
-    def _keep(self, digest: bytes, changes: int, until: float | None, checked: CheckedToken) -> None:
-        if until is None:
-            return
-        if len(self._known) >= self._capacity:
-            self._known.clear()  # those that are shown again are soon back
-        self._known[digest] = _Known(changes, self._seconds(), until, checked)
+    def _keep(self, digest: bytes, changes: int, until: float | None, checked: CheckedToken, size: int) -> None:
+        """Remember the judgement, and the signature where there was one; nothing of a development token."""
+        if checked.verified is not None and checked.verified.algorithm is not None:
+            known = Known(changes, self._seconds(), NEVER if until is None else until, checked)
+            self._memory.keep(digest, known, size)
 
 
 def _seconds_of(clock: Clock) -> Callable[[], float]:
