@@ -13,6 +13,8 @@ from authsvc.signing.algorithms import FAMILIES
 from authsvc.signing.keys import SigningKey, VerificationKey, signing_key, verification_key
 from authsvc.signing.rejected import Rejected
 
+_ACTIVE, _REVOKED = KeyState.ACTIVE, KeyState.REVOKED
+
 
 @dataclass(frozen=True, slots=True)
 class RingKey:
@@ -42,7 +44,7 @@ class RingKey:
 
     def verifies(self, *, now: datetime, retired_for: timedelta | None) -> bool:
         """Whether tokens may be verified by it: not revoked, and if retired, for ``retired_for`` (None: for ever)."""
-        if self.state is KeyState.REVOKED:
+        if self.state is _REVOKED:
             return False
         return self.retired_at is None or retired_for is None or now < self.retired_at + retired_for
 
@@ -82,7 +84,7 @@ class KeyRing:
     def signing_key(self) -> SigningKey:
         """The one active key; raises ``KeyNotReady`` when there is none."""
         for key in self.keys.values():
-            if key.state is KeyState.ACTIVE and key.signing is not None:
+            if key.state is _ACTIVE and key.signing is not None:
                 return key.signing
         raise KeyNotReady
 
@@ -99,8 +101,10 @@ class KeyRing:
         key = self.keys.get(KeyId(key_id))
         if key is None:
             raise Rejected(TokenStatus.KEY_UNKNOWN)
-        if key.state is KeyState.REVOKED:
+        if key.state is _REVOKED:
             raise Rejected(TokenStatus.KEY_REVOKED)
+        if key.retired_at is None:
+            return key.verification
         if not key.verifies(now=now, retired_for=retired_for):
             raise Rejected(TokenStatus.KEY_UNKNOWN, "retired and over")
         return key.verification

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from authsvc.errors import Faults, Reason
 from authsvc.model import ApiKey, Profile, session_text
-from authsvc.signing.strict_json import MAX_MEMBERS, write_object
+from authsvc.signing.strict_json import MAX_MEMBERS, write_flat, write_object
 from authsvc.verify.claims import AccessClaims, subject_of
 
 
@@ -39,4 +39,5 @@ def payload_of(claims: AccessClaims, *, profile: Profile, api_key: ApiKey) -> by
         faults = Faults()
         faults.add("custom_claims", f"make more than {MAX_MEMBERS} claims in all", Reason.INVALID_REQUEST)
         faults.refuse_any()
-    return write_object(members)
+    flat = user.custom is None and not claims.custom_claims
+    return write_flat(members) if flat else write_object(members)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+from collections.abc import Callable
 
-from authsvc.signing.strict_json import MAX_DEPTH, MAX_MEMBERS, read_object
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authsvc.signing import strict_json
+from authsvc.signing.strict_json import MAX_DEPTH, MAX_MEMBERS, JsonObject, read_closely, read_object
+from tests.properties import QUICK
+from tests.signing.test_strict_json_writing import OBJECTS
 
 
 def nested(depth: int, opening: bytes = b"[", closing: bytes = b"]") -> bytes:
@@ -95,17 +103,43 @@ REFUSED_AND_TWIN = {
 }
 
 
+READERS = {"both": read_object, "standard library": read_closely}
+Read = Callable[[bytes], JsonObject]
+
+
+@pytest.fixture(params=READERS)
+def read(request: pytest.FixtureRequest) -> Read:
+    """The way to read in a server, and that of a client alone."""
+    return READERS[request.param]
+
+
 @pytest.mark.parametrize(("refused", "twin"), REFUSED_AND_TWIN.values(), ids=REFUSED_AND_TWIN.keys())
-def test_refused_beside_its_twin(refused: bytes, twin: bytes) -> None:
+def test_refused_beside_its_twin(read: Read, refused: bytes, twin: bytes) -> None:
     """The text is refused, and what differs from it only in the fault is read."""
-    assert isinstance(read_object(twin), dict)
+    assert isinstance(read(twin), dict)
     with pytest.raises(ValueError):
-        read_object(refused)
+        read(refused)
 
 
-def test_values_are_read_as_what_they_are() -> None:
+@QUICK
+@given(OBJECTS, st.integers(0, 300), st.binary(max_size=2), st.booleans())
+def test_the_fast_reader_reads_nothing_else(value: JsonObject, place: int, other: bytes, plain: bool) -> None:
+    """Whatever it reads of a text, damaged anywhere or not, the standard library reads the same, types and all."""
+    text = json.dumps(value, ensure_ascii=plain, separators=(",", ":")).encode()
+    for raw in (text, text[:place] + other + text[place + len(other) :], text[:place] + other + text[place:]):
+        found = strict_json._read_exactly(raw)
+        assert found is None or repr(found) == repr(read_closely(raw))
+
+
+def test_the_fast_reader_reads_what_we_mint() -> None:
+    """A payload of ours without a custom part is read by it: otherwise nothing would be gained."""
+    raw = b'{"exp":1795246007,"iat":1795242402,"iss":"authsvc","jti":"AAAA","sub":"user/sara","user_id":"sara"}'
+    assert strict_json._read_exactly(raw) == read_closely(raw)
+
+
+def test_values_are_read_as_what_they_are(read: Read) -> None:
     """Integers stay integers, whole floats stay floats, and the order of members is kept."""
-    members = read_object('{"z":1,"a":1.0,"t":true,"n":null,"s":"é\\u00e9","l":[{}]}'.encode())
+    members = read('{"z":1,"a":1.0,"t":true,"n":null,"s":"é\\u00e9","l":[{}]}'.encode())
     assert [(name, type(value), value) for name, value in members.items()] == [
         ("z", int, 1),
         ("a", float, 1.0),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authsvc.signing import base64url
-from authsvc.signing.strict_json import read_object, write_object
+from authsvc.signing.strict_json import read_object, write_flat, write_object
 from tests.properties import QUICK
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.text('>?~\x7f\\"u007e-_', max_size=8)
@@ -44,6 +44,18 @@ def test_what_is_written_is_read_again(value: dict[str, object]) -> None:
 def test_its_base64url_text_has_no_minus_and_no_underscore(value: dict[str, object]) -> None:
     """The base64url text of any written object consists of letters and digits alone."""
     assert base64url.encode(write_object(value)).isalnum()
+
+
+@QUICK
+@given(st.dictionaries(TEXTS, TEXTS | st.integers() | st.lists(TEXTS, max_size=3).map(tuple), max_size=8))
+def test_what_is_flat_is_written_as_all_else(value: dict[str, str | int | tuple[str, ...]]) -> None:
+    """The fast way gives the same bytes, whatever the texts hold and however large the numbers are."""
+    assert write_flat(value) == write_object(value)
+
+
+def test_half_a_surrogate_pair_is_written_in_the_same_form_too() -> None:
+    """What no UTF-8 can hold takes the long way."""
+    assert write_flat({"a": "\ud800"}) == write_object({"a": "\ud800"}) == b'{"a":"\\ud800"}'
 
 
 def test_which_characters_would_break_that() -> None:
