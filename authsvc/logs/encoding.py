@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def line_encoder() -> Encoder:
-    """The encoder of lines: orjson where it is installed, as the client alone does without it.
+    """The encoder of lines: orjson where it is installed: this package asks for no more than structlog.
 
     Control characters and everything beyond ASCII are escaped, so that no reader of lines and no
     terminal takes a part of a value for a new line or a command. Never raises for a value.
     """
     try:
-        import orjson  # noqa: PLC0415 - not part of a client-only install
+        import orjson  # noqa: PLC0415 - where it is installed
     except ImportError:
         return standard_line
     dumps = orjson.dumps

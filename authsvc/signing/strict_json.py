@@ -5,9 +5,9 @@ surrogates, bounded depth and width (RFC 8259 leaves all of these open; RFC 7515
 Writing: ASCII, keys sorted, ``> ? ~ DEL`` escaped, so that the base64url text of it holds neither ``-`` nor ``_``,
 which two widely used decoders cannot read.
 
-Where orjson is installed (a client alone does without it) it does what has only one answer: it reads a text that is
-exactly what it would write of the value, which rules out every second reading, and it writes members that are texts
-and whole numbers. All else is left to the standard library, which is three times as slow.
+orjson does what has only one answer: it reads a text that is exactly what it would write of the value, which rules out
+every second reading, and it writes members that are texts and whole numbers. All else is left to the standard library,
+which is three times as slow.
 """
 
 from __future__ import annotations
@@ -15,16 +15,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from types import ModuleType
 from typing import NoReturn
 
-_orjson: ModuleType | None
-try:
-    import orjson
-
-    _orjson = orjson
-except ImportError:
-    _orjson = None
+import orjson
 
 MAX_DEPTH = 8
 MAX_MEMBERS = 64
@@ -66,10 +59,8 @@ def write_object(value: Mapping[str, object]) -> bytes:
 
 def write_flat(value: Mapping[str, object]) -> bytes:
     """What ``write_object`` writes, of members that are texts, whole numbers and lists of texts."""
-    if _orjson is None:
-        return write_object(value)
     try:
-        text: bytes = _orjson.dumps(value, option=_orjson.OPT_SORT_KEYS)
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # half a surrogate pair, a number beyond 64 bits
         return write_object(value)
     return _escaped(text) if text.isascii() else write_object(value)
@@ -98,13 +89,13 @@ def _read_exactly(raw: bytes) -> JsonObject | None:
     What was read is written again: a name that came twice, a number that is no double's shortest text, an escape that
     need not be would all be missed there. Every member has a colon, every level a bracket.
     """
-    if _orjson is None or raw.count(b":") > MAX_MEMBERS or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+    if raw.count(b":") > MAX_MEMBERS or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
         return None
     try:
-        value = _orjson.loads(raw)
+        value = orjson.loads(raw)
     except ValueError:
         return None
-    return value if isinstance(value, dict) and _orjson.dumps(value) == raw else None
+    return value if isinstance(value, dict) and orjson.dumps(value) == raw else None
 
 
 def _unique(pairs: list[tuple[str, object]]) -> JsonObject:

@@ -13,7 +13,6 @@ ABSENT = (
     "apsw",
     "grpc_health",
     "grpc_reflection",
-    "orjson",
     "prometheus_client",
     "pydantic",
     "pydantic_settings",

@@ -30,7 +30,7 @@ ODD_TEXTS = {
 
 @pytest.fixture(params=["orjson", "standard library"])
 def encoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """With and without orjson, which a client-only install lacks."""
+    """With and without orjson, which this package does not ask for."""
     if request.param == "standard library":
         monkeypatch.setitem(sys.modules, "orjson", None)
     return str(request.param)

@@ -103,13 +103,13 @@ REFUSED_AND_TWIN = {
 }
 
 
-READERS = {"both": read_object, "standard library": read_closely}
+READERS = {"both": read_object, "standard library alone": read_closely}
 Read = Callable[[bytes], JsonObject]
 
 
 @pytest.fixture(params=READERS)
 def read(request: pytest.FixtureRequest) -> Read:
-    """The way to read in a server, and that of a client alone."""
+    """The way to read, and the longer one behind it."""
     return READERS[request.param]
 
 
