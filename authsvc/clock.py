@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NewType
@@ -32,6 +33,26 @@ def system_clock() -> datetime:
 def system_randomness(size: int) -> bytes:
     """Bytes from the operating system's generator."""
     return os.urandom(size)
+
+
+def in_stock(randomness: Randomness, size: int, *, count: int = 256) -> Randomness:
+    """The same for pieces of that size only, fetched many at a time: asking the operating system makes a thread let go
+    of the interpreter, which costs more than the bytes. No piece is given twice, whatever the threads; not to be taken
+    over a fork.
+    """
+    stock: deque[bytes] = deque()
+
+    def piece(asked: int) -> bytes:
+        if asked != size:
+            raise ValueError(f"only pieces of {size} bytes are in stock")
+        try:
+            return stock.popleft()
+        except IndexError:
+            fetched = randomness(size * count)
+        stock.extend(fetched[start : start + size] for start in range(size, len(fetched), size))
+        return fetched[:size]
+
+    return piece
 
 
 def system_monotonic() -> int:

@@ -265,6 +265,9 @@ class TokenScope(NamedTuple):
         return bool(self.call_cids or self.channel_cids)
 
 
+NO_SCOPE = TokenScope()
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """One login and its chain of rotated refresh tokens; ``generation`` is the live one.

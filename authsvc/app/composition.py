@@ -12,7 +12,7 @@ from authsvc.accounts.authenticate import Authenticator
 from authsvc.app.alarms import start_alarm
 from authsvc.app.observing import cache_state, make_metrics, observed_sign, observed_store
 from authsvc.apps.admin import AppsAdmin
-from authsvc.clock import Clock, Monotonic, Randomness, system_clock, system_monotonic, system_randomness
+from authsvc.clock import Clock, Monotonic, Randomness, in_stock, system_clock, system_monotonic, system_randomness
 from authsvc.config import Settings
 from authsvc.keys.admin import KeysAdmin
 from authsvc.keys.changes import KeyChanges
@@ -45,7 +45,7 @@ from authsvc.tokens.derived_ids import DerivedIds
 from authsvc.tokens.development import DevelopmentNotice
 from authsvc.tokens.guest import GuestTokens
 from authsvc.tokens.issue import Issue
-from authsvc.tokens.mint import Mint
+from authsvc.tokens.mint import JTI_RANDOM_BYTES, Mint
 from authsvc.tokens.refresh import Refresh
 from authsvc.tokens.refresh_together import RefreshTogether
 from authsvc.tokens.refresh_token import RefreshTokens
@@ -204,7 +204,7 @@ def build_server(
     mint = Mint(
         domain.view,
         clock=clock,
-        randomness=randomness,
+        randomness=in_stock(randomness, JTI_RANDOM_BYTES),
         sign=observed_sign(domain.metrics, tracing),
         settle=catching_up.to_own,
     )

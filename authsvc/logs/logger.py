@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from structlog import BoundLoggerBase
 
 from authsvc.logs.levels import Level
-from authsvc.logs.redaction import redact_into, shown
+from authsvc.logs.redaction import SHORTEST_CREDENTIAL, redact_into, shown
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -98,8 +98,12 @@ class Logger(BoundLoggerBase):
         return type(self)(origin, self._processors, context)
 
     def _emit(self, route: Route, level: Level, message: str, fields: dict[str, Any]) -> None:
-        _, event = self._process_event("", None, fields)
+        # What structlog's own ``_process_event`` does with one processor, at a third of its price.
+        (shape,) = self._processors
+        event = shape(self._logger, "", {**self._context, **fields} if self._context else fields)
+        if type(message) is not str or len(message) >= SHORTEST_CREDENTIAL:
+            message = str(shown(message))
         try:
-            route.sink(level, str(shown(message)), event)
+            route.sink(level, message, event)
         except Exception as fault:  # noqa: BLE001 - whatever a sink raises is not the caller's
             self._logger.delivery.failed(route.sink, fault, event)

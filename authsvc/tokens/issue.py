@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from authsvc.clock import Deadline
 from authsvc.errors import CallerForbidden, Faults, Reason
-from authsvc.model import Algorithm, ApiKey, Principal, Session, TokenScope
+from authsvc.model import NO_SCOPE, Algorithm, ApiKey, Principal, Session, TokenScope
 from authsvc.storage.base import Store
 from authsvc.tokens.audit import TokenAudit
 from authsvc.tokens.derived_ids import DerivedIds
@@ -24,13 +24,15 @@ from authsvc.trust.view import AppTrust, TrustView
 from authsvc.verify.identifiers import check_audience
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedToken:
-    """The answer; ``refresh_token`` is empty without a session."""
+class IssuedToken(NamedTuple):
+    """The answer; ``refresh_token`` is empty without a session. Prints none of its tokens."""
 
     minted: MintedToken
-    refresh_token: str = field(default="", repr=False)
+    refresh_token: str = ""
     refresh_expires_at: datetime | None = None
+
+    def __repr__(self) -> str:
+        return f"IssuedToken({self.minted!r}, ***)"
 
 
 class Issue:
@@ -88,13 +90,14 @@ class Issue:
         check_after_revision(request.after_revision, faults)
         if request.scope is not None:
             check_scope(request.scope, faults)
-        check_audience(request.audience, faults)
+        if request.audience:
+            check_audience(request.audience, faults)
         _check_combination(request, allow_unscoped_anonymous=settings.allow_unscoped_anonymous, faults=faults)
         claims = custom_claims(request.custom_claims, faults)
         subject = resolve_subject(request, principal, trust, self._ids, faults)
         expires_at = expiry(request.lifetime, settings, self._mint.now(), faults)
         faults.refuse_any()
-        scope = TokenScope(request.scope.call_cids, request.scope.channel_cids) if request.scope else TokenScope()
+        scope = TokenScope(request.scope.call_cids, request.scope.channel_cids) if request.scope else NO_SCOPE
         audience = request.audience or settings.default_audience
         return subject, Grant(subject.kind, subject.user, scope, audience, claims, expires_at)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple, NoReturn, Protocol
 
@@ -17,7 +16,7 @@ from authsvc.trust.view import AppTrust, TrustView
 from authsvc.verify.claims import TYP, AccessClaims, token_id_of
 from authsvc.verify.verdict import VerifiedToken
 
-_JTI_RANDOM_BYTES = 12
+JTI_RANDOM_BYTES = 12
 
 
 class Grant(NamedTuple):
@@ -32,12 +31,14 @@ class Grant(NamedTuple):
     session_id: SessionId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MintedToken:
+class MintedToken(NamedTuple):
     """A signed token; its text does not print, and it is not pickled, nor is an answer that holds it."""
 
-    text: str = field(repr=False)
+    text: str
     token: VerifiedToken
+
+    def __repr__(self) -> str:
+        return f"MintedToken(***, token={self.token!r})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a token is not pickled")
@@ -83,22 +84,21 @@ class Mint:
         """
         key = trust.ring.signing_key()
         self._settle()  # a token carries what its maker has seen, its own revocations among it
-        backdate, revision = trust.app.settings.issued_at_backdate, self._view.revision
+        revision, profile = self._view.revision, trust.app.settings.profile
         claims = AccessClaims(
-            issuer=trust.app.settings.issuer,
-            kind=grant.kind,
-            user=grant.user,
-            token_id=token_id_of(revision, self._randomness(_JTI_RANDOM_BYTES)),
-            token_revision=revision,
-            issued_at=int((self._clock() - backdate).timestamp()),
-            expires_at=grant.expires_at,
-            not_before=None,
-            session_id=grant.session_id,
-            audience=grant.audience or _default_audience(trust),
-            scope=grant.scope,
-            custom_claims=grant.custom_claims,
+            trust.app.settings.issuer,
+            grant.kind,
+            grant.user,
+            token_id_of(revision, self._randomness(JTI_RANDOM_BYTES)),
+            revision,
+            int(self._clock().timestamp() - trust.backdate),
+            grant.expires_at,
+            None,  # good from now on
+            grant.session_id,
+            grant.audience or _default_audience(trust),
+            grant.scope,
+            grant.custom_claims,
         )
-        profile = trust.app.settings.profile
         payload = payload_of(claims, profile=profile, api_key=trust.app.api_key)
         text = self._sign(key, typ=TYP[profile], payload=payload)
         if len(text) > MAX_MINTED_BYTES:

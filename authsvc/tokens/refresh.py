@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from authsvc.clock import Deadline
 from authsvc.errors import CallerForbidden, Faults, Reason, RefreshRefused, Unavailable
@@ -27,14 +28,16 @@ MOST_TRIES = 16
 """A lost race is decided on the second try, by a row that changed meanwhile: more would be a fault of the store."""
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshedToken:
-    """The answer; ``rotated`` is False for a token that was given out before and is given again."""
+class RefreshedToken(NamedTuple):
+    """The answer; ``rotated`` is False for a token that was given out before and is given again. Prints no token."""
 
     minted: MintedToken
-    refresh_token: str = field(repr=False)
+    refresh_token: str
     refresh_expires_at: datetime
     rotated: bool
+
+    def __repr__(self) -> str:
+        return f"RefreshedToken({self.minted!r}, ***, rotated={self.rotated})"
 
 
 @dataclass(frozen=True, slots=True)

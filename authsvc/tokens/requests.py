@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple, NoReturn
 
 _NOT_PICKLED = "a request is not pickled: it holds what its caller keeps secret"
@@ -70,8 +69,7 @@ Lifetime = Ttl | ExpiresAt | NeverExpires
 Subject = UserSubject | GuestSubject | AnonymousSubject
 
 
-@dataclass(frozen=True, slots=True)
-class IssueRequest:
+class IssueRequest(NamedTuple):
     """A wish for a token. Does not print its request id, which whoever knows it could repeat, and is not pickled."""
 
     api_key: str = ""
@@ -81,25 +79,30 @@ class IssueRequest:
     refreshable: bool = False
     audience: tuple[str, ...] = ()
     custom_claims: Mapping[str, object] | None = None
-    request_id: str = field(default="", repr=False)
+    request_id: str = ""
     after_revision: int = 0
+
+    def __repr__(self) -> str:
+        return f"IssueRequest(app={self.api_key!r}, ***)"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(_NOT_PICKLED)
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshRequest:
+class RefreshRequest(NamedTuple):
     """A wish to go on, with changes where they are not None. ``user.id`` is empty or the session's.
 
     Does not print its token and request id, and is not pickled.
     """
 
-    refresh_token: str = field(repr=False)
-    request_id: str = field(default="", repr=False)
+    refresh_token: str
+    request_id: str = ""
     ttl: Seconds | None = None
     user: UserSubject | None = None
     scope: ScopeRequest | None = None
+
+    def __repr__(self) -> str:
+        return "RefreshRequest(***)"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(_NOT_PICKLED)

@@ -44,12 +44,16 @@ class AppTrust:
     leeway: float = field(init=False)
     """The skew that is allowed, in seconds."""
 
+    backdate: float = field(init=False)
+    """How many seconds before now tokens say that they were issued."""
+
     def __post_init__(self) -> None:
         # Once, and not for each token that is looked at.
         skew = self.app.settings.clock_skew
         life = None if self.app.ever_non_expiring else self.app.longest_ttl_ever + skew
         object.__setattr__(self, "longest_life", life)
         object.__setattr__(self, "leeway", skew.total_seconds())
+        object.__setattr__(self, "backdate", self.app.settings.issued_at_backdate.total_seconds())
 
     def accepts_issuer(self, issuer: str, now: datetime) -> bool:
         """Whether tokens of that issuer can be alive: today's, or a past one's while its last token can live."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from authsvc.model import (
+    NO_SCOPE,
     ApiKey,
     Kind,
     Profile,
@@ -39,7 +40,6 @@ RESERVED_NAMES = CLAIM_NAMES | {"scope", "client_id", "server", "cnf", "act", "t
 
 _KNOWN_NAMES = {Profile.CLASSIC: CLAIM_NAMES, Profile.AT_JWT: CLAIM_NAMES | {"client_id"}}
 _UNMANAGED_NAMES = CLAIM_NAMES - {"jti", "sid"}  # theirs are not ours, and no look-up of ours may meet them
-_NO_SCOPE = TokenScope()
 
 _JTI_BYTES = 20
 
@@ -282,7 +282,7 @@ def _audience(members: JsonObject) -> tuple[str, ...]:
 
 def _scope(members: JsonObject) -> TokenScope:
     if "call_cids" not in members and "channel_cids" not in members:
-        return _NO_SCOPE
+        return NO_SCOPE
     return TokenScope(_cids(members, "call_cids"), _cids(members, "channel_cids"))
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple, NoReturn
 import grpc
 from google.protobuf.message import Message
 
-from authsvc.clock import Randomness
+from authsvc.clock import Randomness, in_stock
 from authsvc.logs import Later, Logger
 from authsvc.metrics import CallMetrics
 from authsvc.rpc.call import Call
@@ -22,6 +22,8 @@ from authsvc.rpc.interceptors.step import Interceptor, Proceed
 
 # W3C Trace Context, section 3.2: version, trace id, parent id, flags.
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}.*", re.ASCII)
+
+_TRACE_ID_BYTES = 16
 
 
 class _Over(NamedTuple):
@@ -49,7 +51,7 @@ class RequestLog(Interceptor):
 
     def __init__(self, log: Logger, randomness: Randomness, metrics: CallMetrics) -> None:
         self._log = log
-        self._randomness = randomness
+        self._trace_ids = in_stock(randomness, _TRACE_ID_BYTES)
         self._metrics = metrics
         self._lines: Later[_Over] = Later(self._write, name="authsvc-lines")
 
@@ -98,7 +100,7 @@ class RequestLog(Interceptor):
                     duration_ms=round(call.seconds * 1000, 3),
                     principal=call.principal,
                     app=call.app,
-                    trace_id=call.trace_id or self._randomness(16).hex(),
+                    trace_id=call.trace_id or self._trace_ids(_TRACE_ID_BYTES).hex(),
                     peer=call.peer,
                     error_id=call.error_id,
                 )
