@@ -45,6 +45,7 @@ from authsvc.tokens.derived_ids import DerivedIds
 from authsvc.tokens.development import DevelopmentNotice
 from authsvc.tokens.guest import GuestTokens
 from authsvc.tokens.issue import Issue
+from authsvc.tokens.issue_together import IssueTogether
 from authsvc.tokens.mint import JTI_RANDOM_BYTES, Mint
 from authsvc.tokens.refresh import Refresh
 from authsvc.tokens.refresh_together import RefreshTogether
@@ -222,6 +223,7 @@ def build_server(
         Sessions(domain.view, store),
         Batches(Explanations(domain.logs.get_logger("rpc"), randomness)),
         answers,
+        IssueTogether(issue, mint, audit),
         RefreshTogether(refresh, domain.view, store, mint, refresh_tokens, audit, count=count),
     )
     surface = Surface(

@@ -66,10 +66,7 @@ class Issue:
         """
         if request.after_revision > 0:
             self._catching_up.to_revision(request.after_revision, deadline=deadline)
-        trust = app_for(self._view, principal, request.api_key, deadline=deadline)
-        if trust.app.settings.suspended:
-            raise CallerForbidden(Reason.APP_SUSPENDED)
-        subject, grant = self._judge(principal, trust, request)
+        trust, subject, grant = self.judge(principal, request, deadline=deadline)
         if not request.refreshable:
             issued = IssuedToken(self._mint.mint(trust, grant))
         else:
@@ -84,7 +81,13 @@ class Issue:
             return False
         return trust.app.settings.algorithm is not Algorithm.RS256
 
-    def _judge(self, principal: Principal, trust: AppTrust, request: IssueRequest) -> tuple[ResolvedSubject, Grant]:
+    def judge(
+        self, principal: Principal, request: IssueRequest, *, deadline: Deadline | None = None
+    ) -> tuple[AppTrust, ResolvedSubject, Grant]:
+        """What the request asks for, where the caller may have it and all rules are kept; raises as ``issue``."""
+        trust = app_for(self._view, principal, request.api_key, deadline=deadline)
+        if trust.app.settings.suspended:
+            raise CallerForbidden(Reason.APP_SUSPENDED)
         faults, settings = Faults(), trust.app.settings
         check_request_id(request.request_id, faults)
         check_after_revision(request.after_revision, faults)
@@ -99,7 +102,7 @@ class Issue:
         faults.refuse_any()
         scope = TokenScope(request.scope.call_cids, request.scope.channel_cids) if request.scope else NO_SCOPE
         audience = request.audience or settings.default_audience
-        return subject, Grant(subject.kind, subject.user, scope, audience, claims, expires_at)
+        return trust, subject, Grant(subject.kind, subject.user, scope, audience, claims, expires_at)
 
     def _issue_with_session(
         self,

@@ -8,7 +8,7 @@ from typing import NamedTuple, NoReturn, Protocol
 
 from authsvc.clock import Clock, Randomness
 from authsvc.errors import Faults, Reason
-from authsvc.model import Kind, Profile, Session, SessionId, TokenScope, User
+from authsvc.model import ApiKey, Kind, Profile, Session, SessionId, TokenScope, User
 from authsvc.signing.jws import MAX_MINTED_BYTES, sign_compact
 from authsvc.signing.keys import SigningKey
 from authsvc.tokens.claims import payload_of
@@ -29,6 +29,17 @@ class Grant(NamedTuple):
     custom_claims: Mapping[str, object]
     expires_at: int | None
     session_id: SessionId | None = None
+
+
+class Draft(NamedTuple):
+    """A token that lacks its signature: what it says, as it will be signed, and by which key."""
+
+    key: SigningKey
+    typ: str
+    payload: bytes
+    grant: Grant
+    api_key: ApiKey
+    claims: AccessClaims
 
 
 class MintedToken(NamedTuple):
@@ -78,10 +89,11 @@ class Mint:
         return self._clock()
 
     def mint(self, trust: AppTrust, grant: Grant) -> MintedToken:
-        """Sign a token that grants this.
+        """Sign a token that grants this; raises what ``draft`` and ``sign`` raise."""
+        return self.sign(self.draft(trust, grant))
 
-        Raises ``KeyNotReady`` when the app has no active key, and ``InvalidRequest`` (TOKEN_TOO_LARGE) above 4 KiB.
-        """
+    def draft(self, trust: AppTrust, grant: Grant) -> Draft:
+        """Decide what a token says that grants this; raises ``KeyNotReady`` when the app has no active key."""
         key = trust.ring.signing_key()
         self._settle()  # a token carries what its maker has seen, its own revocations among it
         revision, profile = self._view.revision, trust.app.settings.profile
@@ -100,15 +112,24 @@ class Mint:
             grant.custom_claims,
         )
         payload = payload_of(claims, profile=profile, api_key=trust.app.api_key)
-        text = self._sign(key, typ=TYP[profile], payload=payload)
+        return Draft(key, TYP[profile], payload, grant, trust.app.api_key, claims)
+
+    def sign(self, draft: Draft) -> MintedToken:
+        """Sign a draft; raises ``InvalidRequest`` (TOKEN_TOO_LARGE) above 4 KiB."""
+        key = draft.key
+        text = self._sign(key, typ=draft.typ, payload=draft.payload)
         if len(text) > MAX_MINTED_BYTES:
-            _refuse_size(len(text), grant)
-        return MintedToken(text, VerifiedToken(trust.app.api_key, key.key_id, key.algorithm, claims))
+            _refuse_size(len(text), draft.grant)
+        return MintedToken(text, VerifiedToken(draft.api_key, key.key_id, key.algorithm, draft.claims))
 
     def mint_for_session(self, trust: AppTrust, session: Session, *, ttl: timedelta | None = None) -> MintedToken:
         """Sign a fresh access token of a session, within what the app allows today; ``ttl`` as the session has it."""
+        return self.sign(self.draft_for_session(trust, session, ttl=ttl))
+
+    def draft_for_session(self, trust: AppTrust, session: Session, *, ttl: timedelta | None = None) -> Draft:
+        """As ``mint_for_session``, but for the signature."""
         ttl = min(ttl or session.access_ttl, trust.app.settings.max_ttl)
-        return self.mint(
+        return self.draft(
             trust,
             Grant(
                 kind=session.kind,

@@ -15,7 +15,7 @@ from authsvc.errors import AuthError, CallerForbidden, Reason, Unavailable
 from authsvc.model import Principal, Session, SessionId
 from authsvc.storage.base import SessionState, Store, Turn
 from authsvc.tokens.audit import TokenAudit
-from authsvc.tokens.mint import Mint, MintedToken
+from authsvc.tokens.mint import Draft, Mint, MintedToken
 from authsvc.tokens.opening import request_id_hash
 from authsvc.tokens.refresh import Outcome, Refresh, RefreshedToken
 from authsvc.tokens.refresh_token import RefreshTicket, RefreshTokens
@@ -48,11 +48,11 @@ class InDoubt(NamedTuple):
 
 
 class _Ready(NamedTuple):
-    """A session that can be turned, and the token that is given out once it is: minted first, as ever."""
+    """A session that can be turned, and the token that is given out once it is: signed first, as ever."""
 
     wish: Wish
     turn: Turn
-    minted: MintedToken
+    draft: Draft
 
 
 class RefreshTogether:
@@ -89,6 +89,9 @@ class RefreshTogether:
                 first.setdefault(ticket.session_id, place)
         states = self._store.session_states(tuple(first), deadline=deadline)
         ready = dict(self._judged(wishes, tickets, [(first[state.session.id], state) for state in states]))
+        # All signatures in a row, and before any turn: what cannot be signed turns nothing.
+        minted = {place: token for place, one in ready.items() if (token := self._signed(one.draft)) is not None}
+        ready = {place: ready[place] for place in minted}
         answers: list[RefreshedToken | InDoubt | None] = [None] * len(wishes)
         try:
             ends = self._store.turn_sessions([one.turn for one in ready.values()], deadline=deadline)
@@ -98,9 +101,10 @@ class RefreshTogether:
             return answers
         for (place, one), idle_expires_at in zip(ready.items(), ends, strict=True):
             if idle_expires_at is not None:
-                answers[place] = RefreshedToken(one.minted, self._child(one.turn), idle_expires_at, rotated=True)
+                token = minted[place]
+                answers[place] = RefreshedToken(token, self._child(one.turn), idle_expires_at, rotated=True)
                 self._count(Outcome.TURNED)
-                self._audit.refreshed(one.wish.principal, one.minted.token, one.wish.request.request_id, rotated=True)
+                self._audit.refreshed(one.wish.principal, token.token, one.wish.request.request_id, rotated=True)
         return answers
 
     def _ticket(self, wish: Wish) -> RefreshTicket | None:
@@ -127,12 +131,18 @@ class RefreshTogether:
                 trust = self._allowed(wish.principal, state.session)
                 if judge(state, presented, trust.app.settings) is not Fate.ROTATE:
                     continue
-                minted = self._mint.mint_for_session(trust, state.session)
+                draft = self._mint.draft_for_session(trust, state.session)
             except AuthError:
                 continue
             idle_ttl = trust.app.settings.session_idle_ttl
             turn = Turn(ticket.session_id, ticket.generation, presented.request_id_hash, idle_ttl)
-            yield place, _Ready(wish, turn, minted)
+            yield place, _Ready(wish, turn, draft)
+
+    def _signed(self, draft: Draft) -> MintedToken | None:
+        try:
+            return self._mint.sign(draft)
+        except AuthError:
+            return None
 
     def _allowed(self, principal: Principal, session: Session) -> AppTrust:
         """As ``Refresh`` has it, but that nobody is told of a refusal: that is done where it is given."""

@@ -100,7 +100,7 @@ class Scripted:
             batches = Batches(Explanations(domain.logs.get_logger("rpc"), system_randomness))
             nothing = cast(Any, None)
             answers = RememberedAnswers(lambda: 0, domain.freshness, system_clock)
-            auth = AuthServicer(nothing, nothing, cast(Any, self), nothing, nothing, batches, answers, nothing)
+            auth = AuthServicer(nothing, nothing, cast(Any, self), nothing, nothing, batches, answers, nothing, nothing)
             return RpcServer(surface_of(domain, auth), domain.logs, system_randomness, limits, domain.metrics)
 
         return build
