@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from authsvc.clock import (
     deadline_after,
     from_microseconds,
+    in_stock,
     seconds_left,
     system_clock,
     system_randomness,
@@ -71,3 +74,37 @@ def test_deadlines_are_told_in_seconds_left() -> None:
     """A deadline ahead has time left, at most what it was given; one behind has less than none."""
     assert 0 < seconds_left(deadline_after(60)) <= 60
     assert seconds_left(deadline_after(-1)) <= -1
+
+
+def test_pieces_come_in_the_order_of_the_source_and_each_once() -> None:
+    """Nothing of the source is left out or given twice, and it is asked once for many pieces."""
+    asked, numbers = list[int](), itertools.count()
+
+    def source(size: int) -> bytes:
+        asked.append(size)
+        return b"".join(next(numbers).to_bytes(4, "big") for _ in range(size // 4))
+
+    pieces = in_stock(source, 4, count=8)
+    assert [int.from_bytes(pieces(4), "big") for _ in range(20)] == list(range(20))
+    assert asked == [32, 32, 32]
+
+
+def test_no_two_threads_get_the_same_piece() -> None:
+    """However they meet at the end of the stock."""
+    pieces, got = in_stock(system_randomness, 16, count=3), list[bytes]()
+
+    def take() -> None:
+        got.extend([pieces(16) for _ in range(2_000)])
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(got)) == len(got) == 8_000
+
+
+def test_another_size_is_refused() -> None:
+    """A stock holds pieces of one size."""
+    with pytest.raises(ValueError, match="12 bytes"):
+        in_stock(system_randomness, 12)(16)

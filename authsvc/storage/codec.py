@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, get_type_hints
 
+import orjson
+
 from authsvc.storage.errors import StoredDataInvalid
 from authsvc.storage.jsonform import form_of
 
@@ -58,7 +60,7 @@ class FieldsCodec:
 
     def _load(self, text: str) -> Any:
         try:
-            return json.loads(text)
+            return orjson.loads(text)
         except ValueError as fault:
             raise StoredDataInvalid(f"a stored {self._name} is not JSON") from fault
 
@@ -75,7 +77,8 @@ class FieldsCodec:
                 ) from None
             except (TypeError, ValueError) as fault:
                 raise StoredDataInvalid(f"a stored {self._name} has no such value for {name!r}") from fault
-        if absent := self._forms.keys() - found.keys():
+        if len(found) < len(self._forms):
+            absent = self._forms.keys() - found.keys()
             raise StoredDataInvalid(f"a stored {self._name} lacks {', '.join(sorted(absent))}")
         return found
 
