@@ -268,8 +268,7 @@ class TokenScope(NamedTuple):
 NO_SCOPE = TokenScope()
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """One login and its chain of rotated refresh tokens; ``generation`` is the live one.
 
     ``revoked_at`` is its own column: a revocation never looks like a rotation.

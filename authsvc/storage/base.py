@@ -88,8 +88,7 @@ class TrustState:
     levels: tuple[LogLevel, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SessionState:
+class SessionState(NamedTuple):
     """A session and what its fate is decided by, read at one instant.
 
     ``covered``: created before its user's or its app's ``sessions_before`` watermark.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 from authsvc.errors import Faults
@@ -21,7 +20,7 @@ def changed_session(request: RefreshRequest, session: Session) -> Session:
     scope = session.scope if request.scope is None else _scope(request.scope, session.scope, faults)
     _check_ttl(request, session, faults)
     faults.refuse_any()
-    return replace(session, user=user, scope=scope)
+    return session._replace(user=user, scope=scope)
 
 
 def access_ttl(request: RefreshRequest, session: Session) -> timedelta:

@@ -6,15 +6,15 @@ import hashlib
 import hmac
 import uuid
 from datetime import datetime
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from authsvc.clock import Randomness
 from authsvc.model import ApiKey, Kind, Principal, SessionId, UserId
 from authsvc.trust.secrets import SecretRing
 from authsvc.verify.identifiers import GUEST_PREFIX
 
-_DERIVED: Final = 8
-"""The version of a UUID of our own making (RFC 9562, 5.8); those that are drawn have version 4."""
+_DERIVED, _VARIANT = 8, 0b10
+"""The version of a UUID of our own making (RFC 9562, 5.8); those that are drawn have version 4. One variant."""
 
 
 def first_generation(session_id: SessionId, opened_at: datetime) -> int:
@@ -24,7 +24,9 @@ def first_generation(session_id: SessionId, opened_at: datetime) -> int:
     each opening, so no refresh token of an earlier session is one of a later session with its id; the store keeps a
     session that was turned more often than once a second until the clock has caught up with its count.
     """
-    return int(opened_at.timestamp()) if uuid.UUID(bytes=session_id).version == _DERIVED else 0
+    # As ``uuid.UUID(bytes=session_id).version`` has it (RFC 9562, 4.1 and 4.2), for a tenth of its price.
+    derived = session_id[6] >> 4 == _DERIVED and session_id[8] >> 6 == _VARIANT
+    return int(opened_at.timestamp()) if derived else 0
 
 
 class DerivedIds:

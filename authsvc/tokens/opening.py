@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from authsvc.clock import Deadline
 from authsvc.model import Principal, Revision, Session, SessionId
@@ -48,7 +48,7 @@ def open_session(
     minted = mint.mint(trust, grant._replace(session_id=session_id))
     fresh = _new_session(mint, trust, principal, request, grant, session_id)
     kept = store.open_session(fresh, deadline=deadline)
-    opened_now = replace(kept, created_revision=fresh.created_revision) == fresh
+    opened_now = kept._replace(created_revision=fresh.created_revision) == fresh
     if opened_now and not request.request_id:
         return OpenedSession(kept, minted)
     # It may be the session of an earlier delivery, which may have ended: the store knows.

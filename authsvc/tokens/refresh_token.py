@@ -10,8 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
-from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from authsvc.errors import Reason, RefreshRefused
 from authsvc.model import SessionId
@@ -21,11 +20,11 @@ from authsvc.trust.secrets import SecretRing
 PREFIX = "art1_"
 _BODY = struct.Struct(">BH16sI")
 _MAC_BYTES = 16
+_MOST_KEYS = 16
 _TEXT_LENGTH = len(PREFIX) + 52
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshTicket:
+class RefreshTicket(NamedTuple):
     """What a refresh token names, its MAC verified."""
 
     epoch: int
@@ -38,6 +37,7 @@ class RefreshTokens:
 
     def __init__(self, keys: SecretRing) -> None:
         self._keys = keys
+        self._prepared: dict[bytes, hmac.HMAC] = {}
 
     def __repr__(self) -> str:
         return "RefreshTokens(***)"
@@ -49,7 +49,7 @@ class RefreshTokens:
         """The one refresh token of that session and generation under the current key."""
         number, key = self._keys.current()
         body = _BODY.pack(number, ticket.epoch, ticket.session_id, ticket.generation)
-        return PREFIX + base64url.encode(body + _mac(key, body))
+        return PREFIX + base64url.encode(body + self._mac(key, body))
 
     def read(self, text: str) -> RefreshTicket:
         """What the text names; raises ``RefreshRefused`` (REFRESH_TOKEN_INVALID) for anything we did not make."""
@@ -62,13 +62,20 @@ class RefreshTokens:
         body, mac = raw[: _BODY.size], raw[_BODY.size :]
         number, epoch, session_id, generation = _BODY.unpack(body)
         key = self._keys.find(number)
-        if key is None or not hmac.compare_digest(mac, _mac(key, body)):
+        if key is None or not hmac.compare_digest(mac, self._mac(key, body)):
             raise _invalid("its MAC is not ours")
         return RefreshTicket(epoch, SessionId(session_id), generation)
 
-
-def _mac(key: bytes, body: bytes) -> bytes:
-    return hmac.digest(key, PREFIX.encode("ascii") + body, hashlib.sha256)[:_MAC_BYTES]
+    def _mac(self, key: bytes, body: bytes) -> bytes:
+        """HMAC-SHA-256 (RFC 2104) over the prefix and the body, its first half; begun once for each key."""
+        begun = self._prepared.get(key)
+        if begun is None:
+            if len(self._prepared) >= _MOST_KEYS:
+                self._prepared.clear()
+            begun = self._prepared[key] = hmac.new(key, PREFIX.encode("ascii"), hashlib.sha256)
+        mac = begun.copy()
+        mac.update(body)
+        return mac.digest()[:_MAC_BYTES]
 
 
 def _invalid(detail: str) -> RefreshRefused:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
+from typing import NamedTuple
 
 from authsvc.errors import Reason, RefreshRefused
 from authsvc.model import AppSettings
@@ -25,8 +25,7 @@ class Fate(Enum):
     AHEAD = "ahead"
 
 
-@dataclass(frozen=True, slots=True)
-class Presented:
+class Presented(NamedTuple):
     """What came with the call: a generation, and the hash of its request id (empty: none)."""
 
     generation: int

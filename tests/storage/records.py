@@ -118,7 +118,7 @@ def a_session(**changes: Any) -> Session:
         caller=AccountId("svc-1"),
         opened_public=False,
     )
-    return replace(session, **changes)
+    return session._replace(**changes)
 
 
 def an_audit(action: str = "tests.act", **changes: Any) -> AuditEvent:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -83,27 +82,27 @@ FAULTS: dict[str, dict[str, Callable[..., Any]]] = {
     "a revocation that is lost": {"revoke_session": lambda real, *args, **options: True},
     "a reading that does not see revocations": {
         "session_state": seen(
-            lambda state: replace(state, covered=False, session=replace(state.session, revoked_at=None))
+            lambda state: state._replace(covered=False, session=state.session._replace(revoked_at=None))
         )
     },
     "a grace that begins with each reading": {
-        "session_state": seen(lambda state: replace(state, session=replace(state.session, rotated_at=state.now)))
+        "session_state": seen(lambda state: state._replace(session=state.session._replace(rotated_at=state.now)))
     },
     "a request id that is not kept": {"turn_session": without_request_id},
     "an idle end that is not seen": {
         "session_state": seen(
-            lambda state: replace(
-                state, session=replace(state.session, idle_expires_at=state.session.absolute_expires_at)
+            lambda state: state._replace(
+                session=state.session._replace(idle_expires_at=state.session.absolute_expires_at)
             )
         )
     },
     "a present that goes back": {
-        "session_state": seen(lambda state: replace(state, now=state.now - timedelta(seconds=1)))
+        "session_state": seen(lambda state: state._replace(now=state.now - timedelta(seconds=1)))
     },
     "a grandparent taken for the parent": {
         "session_state": seen(
-            lambda state: replace(
-                state, session=replace(state.session, generation=max(state.session.generation - 1, 0))
+            lambda state: state._replace(
+                session=state.session._replace(generation=max(state.session.generation - 1, 0))
             )
         )
     },

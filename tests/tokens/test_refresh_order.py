@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
@@ -30,7 +30,7 @@ class Presentation:
     def reason(self) -> Reason:
         for change in self.world:
             change(self)
-        text = self.service.refresh_tokens.text_of(replace(self.service.ticket(self.live), **self.ticket))
+        text = self.service.refresh_tokens.text_of(self.service.ticket(self.live)._replace(**self.ticket))
         if self.forged:
             text = text[:-1] + ("A" if text[-1] != "A" else "B")
         caller = a_principal(apps=frozenset({ApiKey("elsewhere")})) if self.foreign else a_principal()

@@ -133,7 +133,7 @@ def test_refresh_against_revoke(service: Service) -> None:
         together([partial(service.refresh, text), partial(service.revoke_session, text)])
         generation = service.kept(text).generation
         for presented in (0, 1):
-            live = service.refresh_tokens.text_of(replace(service.ticket(text), generation=presented))
+            live = service.refresh_tokens.text_of(service.ticket(text)._replace(generation=presented))
             with pytest.raises(RefreshRefused) as refused:
                 service.refresh(live)
             assert refused.value.reason is Reason.SESSION_REVOKED

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -35,7 +34,7 @@ class TestNoSuchSession:
     def test_an_older_epoch(self, service: Service) -> None:
         """A token from before the store was restored is SESSION_REVOKED; the session of that id is left alone."""
         text = service.session(service.app())
-        old = service.refresh_tokens.text_of(replace(service.ticket(text), epoch=service.store.epoch - 1))
+        old = service.refresh_tokens.text_of(service.ticket(text)._replace(epoch=service.store.epoch - 1))
         before = unchanged(service, text)
         assert refusal(service, old) is Reason.SESSION_REVOKED
         assert unchanged(service, text) == before
@@ -44,7 +43,7 @@ class TestNoSuchSession:
     def test_a_later_epoch(self, service: Service) -> None:
         """A token of an epoch the store has not reached is REFRESH_TOKEN_INVALID, and the log has it as an error."""
         text = service.session(service.app())
-        late = service.refresh_tokens.text_of(replace(service.ticket(text), epoch=service.store.epoch + 1))
+        late = service.refresh_tokens.text_of(service.ticket(text)._replace(epoch=service.store.epoch + 1))
         with pytest.raises(RefreshRefused, match="REFRESH_TOKEN_INVALID"):
             service.refresh(late)
         assert [level for level, message, _ in service.logged() if "later epoch" in message] == ["error"]
@@ -53,7 +52,7 @@ class TestNoSuchSession:
     def test_no_row(self, service: Service) -> None:
         """A token of a session that is not there is REFRESH_TOKEN_INVALID."""
         text = service.session(service.app())
-        ticket = replace(service.ticket(text), session_id=SessionId(bytes(16)))
+        ticket = service.ticket(text)._replace(session_id=SessionId(bytes(16)))
         assert refusal(service, service.refresh_tokens.text_of(ticket)) is Reason.REFRESH_TOKEN_INVALID
         assert service.refresh(text).rotated
 
@@ -203,10 +202,9 @@ class TestRotated:
         service.clock.move(minutes=10)
         answer = service.refresh(text, REQUEST_ID)
         assert answer.rotated
-        assert service.ticket(answer.refresh_token) == replace(service.ticket(text), generation=1)
+        assert service.ticket(answer.refresh_token) == service.ticket(text)._replace(generation=1)
         after = service.kept(text)
-        assert after == replace(
-            before,
+        assert after == before._replace(
             generation=1,
             rotated_at=service.clock(),
             request_id_hash=after.request_id_hash,
@@ -362,8 +360,8 @@ class TestReused:
         parent, live, _ = self.reused(service, service.app())
         before = service.kept(live)
         refusal(service, parent)
-        assert service.kept(live) == replace(
-            before, revoked_at=service.clock(), revoke_reason=Reason.REFRESH_TOKEN_REUSED.value
+        assert service.kept(live) == before._replace(
+            revoked_at=service.clock(), revoke_reason=Reason.REFRESH_TOKEN_REUSED.value
         )
 
     def test_it_is_audited_and_fed(self, service: Service) -> None:
@@ -401,7 +399,7 @@ class TestAhead:
         text = service.session(app)
         ticket = service.ticket(text)
         before = unchanged(service, text)
-        assert refusal(service, service.refresh_tokens.text_of(replace(ticket, generation=ahead))) is (
+        assert refusal(service, service.refresh_tokens.text_of(ticket._replace(generation=ahead))) is (
             Reason.REFRESH_TOKEN_INVALID
         )
         assert unchanged(service, text) == before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -25,7 +24,7 @@ class Revoking:
         counts, revision = store.counts(), store.trust_state().revision
         now = clock.advance(MICROSECOND)
         assert store.revoke_session(session.id, "logout", an_audit()) is True
-        assert now_kept(store, session) == replace(session, revoked_at=now, revoke_reason="logout")
+        assert now_kept(store, session) == session._replace(revoked_at=now, revoke_reason="logout")
         assert store.trust_state().revision == revision + 1
         assert store.counts() == {**counts, "feed": counts["feed"] + 1, "audit": counts["audit"] + 1}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from types import MappingProxyType
@@ -42,7 +41,7 @@ class Sessions:
             caller=AccountId("svc-'1"),
             opened_public=True,
         )
-        expected = replace(session, created_revision=revision)
+        expected = session._replace(created_revision=revision)
         assert store.open_session(session) == expected
         assert now_kept(store, session) == expected
 
@@ -61,7 +60,7 @@ class Sessions:
         """A second opening returns the session that is kept, unchanged, however far it has moved."""
         session = keep_session(store)
         turned = turn(store, session)
-        again = store.open_session(replace(session, user=User(UserId("other")), kind=Kind.ANONYMOUS))
+        again = store.open_session(session._replace(user=User(UserId("other")), kind=Kind.ANONYMOUS))
         assert again == turned == now_kept(store, session)
         assert store.counts()["sessions"] == 1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -25,8 +24,8 @@ class Turning:
         session = keep_session(store)
         now = clock.advance(timedelta(hours=3, microseconds=1))
         turned = turn(store, session, request_id_hash=b"\x00\xff", idle_ttl=timedelta(hours=5))
-        expected = replace(
-            session, generation=1, rotated_at=now, request_id_hash=b"\x00\xff", idle_expires_at=now + timedelta(hours=5)
+        expected = session._replace(
+            generation=1, rotated_at=now, request_id_hash=b"\x00\xff", idle_expires_at=now + timedelta(hours=5)
         )
         assert turned == expected == now_kept(store, session)
 
@@ -47,7 +46,7 @@ class Turning:
     def test_an_unknown_session_is_refused(self, store: Store) -> None:
         """A session that is not there does not turn."""
         session = keep_session(store)
-        assert turn(store, replace(session, id=SessionId(session.id[::-1]))) is None
+        assert turn(store, session._replace(id=SessionId(session.id[::-1]))) is None
 
     def test_a_revoked_session_is_refused(self, store: Store) -> None:
         """A session that was ended does not turn, and is not changed."""

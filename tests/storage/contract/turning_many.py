@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -36,7 +35,7 @@ class TurningMany:
         assert expected is not None
         assert turn_many(store, others) == [expected.idle_expires_at] * 3
         for each in others:
-            assert now_kept(store, each) == replace(expected, id=each.id, user=each.user)
+            assert now_kept(store, each) == expected._replace(id=each.id, user=each.user)
 
     def test_each_is_judged_by_itself(self, store: Store, clock: SettableClock) -> None:
         """Those that do not turn stay as they are and keep no other from turning, wherever they stand."""
@@ -46,10 +45,10 @@ class TurningMany:
         store.raise_watermark(APP, UserId("tom"), an_audit())
         ended = keep_session(store)
         store.revoke_session(ended.id, "logout", an_audit())
-        ahead, unknown = keep_session(store), replace(first, id=SessionId(bytes(16)))
+        ahead, unknown = keep_session(store), first._replace(id=SessionId(bytes(16)))
         clock.advance(timedelta(hours=1))
         before = [now_kept(store, each) for each in (ended, covered, over, ahead)]
-        wanted = [first, ended, covered, over, replace(ahead, generation=1), unknown, last]
+        wanted = [first, ended, covered, over, ahead._replace(generation=1), unknown, last]
         told = turn_many(store, wanted)
         assert [moment is not None for moment in told] == [True, *[False] * 5, True]
         assert [now_kept(store, each) for each in (ended, covered, over, ahead)] == before
