@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 from authsvc.clock import deadline_after
 from authsvc.rpc import convert, convert_sessions
@@ -21,6 +21,15 @@ from authsvc.tokens.revoke import Revoke
 from authsvc.tokens.session_list import Sessions
 from authsvc.tokens.validate import Validate
 from authsvc.v1 import auth_pb2 as pb
+from authsvc.verify.verdict import Verdict
+
+
+class _Judged(NamedTuple):
+    """A verdict, the state of memory from before it, and whether it is from there."""
+
+    verdict: Verdict
+    changes: int
+    from_memory: bool
 
 
 class AuthServicer:
@@ -49,7 +58,11 @@ class AuthServicer:
         self._verdicts = EncodedVerdicts()
         self._answers = answers
         self.remembered = {"ValidateToken": answers.find}
-        self.together = {"IssueToken": self._issue_at_once, "RefreshToken": self._refresh_at_once}
+        self.together = {
+            "IssueToken": self._issue_at_once,
+            "RefreshToken": self._refresh_at_once,
+            "ValidateToken": self._validate_at_once,
+        }
 
     def IssueToken(self, request: pb.IssueTokenRequest, call: Call) -> pb.IssueTokenResponse:
         """``tokens.issue``."""
@@ -73,14 +86,18 @@ class AuthServicer:
     def ValidateToken(self, request: pb.ValidateTokenRequest, call: Call) -> pb.ValidateTokenResponse:
         """``tokens.validate``."""
         call.about(request.api_key)
-        asked, changes = convert.validate_request(request), self._answers.changes()
-        verdict = self._validate.validate(call.caller, asked, deadline=call.deadline)
+        judged = call.prepared
+        if not isinstance(judged, _Judged):
+            asked, changes = convert.validate_request(request), self._answers.changes()
+            verdict = self._validate.validate(call.caller, asked, deadline=call.deadline)
+            judged = _Judged(verdict, changes, asked.from_memory)
+        verdict = judged.verdict
         call.reason = "" if verdict.active else verdict.status
-        encoded = self._verdicts.of(verdict).alone
-        until = self._validate.lasts_until(verdict) if asked.from_memory else None
+        response = convert.validate_response(verdict)
+        until = self._validate.lasts_until(verdict) if judged.from_memory else None
         if until is not None:  # a change since before the verdict makes it forgotten
-            self._answers.keep(call, encoded, changes=changes, until=until)
-        return pb.ValidateTokenResponse.FromString(encoded)
+            self._answers.keep(call, response.SerializeToString(), changes=judged.changes, until=until)
+        return response
 
     def _issue_at_once(self, calls: Sequence[Call]) -> None:
         quick = []
@@ -96,6 +113,14 @@ class AuthServicer:
         ]
         for call, issued in zip(quick, self._issue_together.issue(wishes), strict=True):
             call.prepared = issued
+
+    def _validate_at_once(self, calls: Sequence[Call]) -> None:
+        changes = self._answers.changes()
+        asked = [convert.validate_request(cast(pb.ValidateTokenRequest, call.request)) for call in calls]
+        verdicts = [self._validate.at_once(call.caller, each) for call, each in zip(calls, asked, strict=True)]
+        for call, verdict in zip(calls, verdicts, strict=True):
+            call.at_once = verdict is not None
+            call.prepared = None if verdict is None else _Judged(verdict, changes, from_memory=True)
 
     def _refresh_at_once(self, calls: Sequence[Call]) -> None:
         wishes = [
@@ -124,7 +149,7 @@ class AuthServicer:
         def serve(item: pb.ValidateTokenRequest) -> bytes:
             request = convert.validate_request(item, api_key=api_key)
             verdict = self._validate.validate(caller, request, deadline=call.deadline, arrival=arrival)
-            return self._verdicts.of(verdict).in_batch
+            return self._verdicts.of(verdict)
 
         return self._batches.work_off(batch, call, pb.BatchValidateTokensResponse, serve)
 

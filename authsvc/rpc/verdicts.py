@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from authsvc.model import TokenStatus
 from authsvc.rpc.convert import validate_response
 from authsvc.v1 import auth_pb2 as pb
@@ -12,16 +10,9 @@ from authsvc.verify.verdict import Verdict, VerifiedToken
 _CAPACITY = 4_096
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedVerdict:
-    """The bytes of a ``ValidateTokenResponse``, and of a ``BatchValidateTokensResponse`` with it as the one result."""
-
-    alone: bytes
-    in_batch: bytes
-
-
 class EncodedVerdicts:
-    """Encodes verdicts, and keeps the last one of a verified token: filling in its message costs more than all else.
+    """Encodes verdicts as results of a batch, and keeps the last one of a verified token: filling in its message costs
+    more than all else.
 
     An answer says nothing but the token, which never changes, and the status, which is compared. A token is known by
     its identity, which nothing else can have while it is held here.
@@ -29,10 +20,10 @@ class EncodedVerdicts:
 
     def __init__(self, capacity: int = _CAPACITY) -> None:
         self._capacity = capacity
-        self._kept: dict[int, tuple[VerifiedToken, TokenStatus, EncodedVerdict]] = {}
+        self._kept: dict[int, tuple[VerifiedToken, TokenStatus, bytes]] = {}
 
-    def of(self, verdict: Verdict) -> EncodedVerdict:
-        """The verdict, encoded now or before."""
+    def of(self, verdict: Verdict) -> bytes:
+        """The bytes of a ``BatchValidateTokensResponse`` with the verdict as its one result, made now or before."""
         token = verdict.token
         if token is None:
             return _encode(verdict)
@@ -49,7 +40,6 @@ class EncodedVerdicts:
         return len(self._kept)
 
 
-def _encode(verdict: Verdict) -> EncodedVerdict:
-    response = validate_response(verdict)
-    batch = pb.BatchValidateTokensResponse(results=[pb.BatchValidateTokensResult(response=response)])
-    return EncodedVerdict(response.SerializeToString(), batch.SerializeToString())
+def _encode(verdict: Verdict) -> bytes:
+    result = pb.BatchValidateTokensResult(response=validate_response(verdict))
+    return pb.BatchValidateTokensResponse(results=[result]).SerializeToString()

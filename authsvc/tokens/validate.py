@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from authsvc.clock import Deadline
 from authsvc.errors import Faults
-from authsvc.model import Kind, Permission, Principal
+from authsvc.model import ApiKey, Kind, Permission, Principal, TokenStatus
 from authsvc.tokens.development import DevelopmentNotice
 from authsvc.tokens.requests import ValidateRequest
 from authsvc.tokens.rules import check_after_revision
 from authsvc.trust.access import app_for, still_admitted
 from authsvc.trust.catching_up import CatchingUp
-from authsvc.trust.view import TrustView
+from authsvc.trust.view import AppTrust, TrustView
 from authsvc.verify.questions import Questions, check_askable, no_questions
 from authsvc.verify.verdict import Verdict
 from authsvc.verify.verifier import Verifier
@@ -57,6 +57,23 @@ class Validate:
         verdict = self._verifier.verify(
             request.token, api_key=trust.app.api_key, questions=questions, deadline=deadline
         )
+        return self._noticed(verdict, trust)
+
+    def at_once(self, principal: Principal, request: ValidateRequest) -> Verdict | None:
+        """The verdict, where nothing but the token itself is asked about and memory has all that it takes.
+
+        None where ``validate`` has something to wait for, or to refuse.
+        """
+        trust = self._view.app(ApiKey(request.api_key))
+        if trust is None or not request.plain or not principal.may_act_for(trust.app.api_key):
+            return None
+        if self._catching_up.stale:
+            return None
+        questions = no_questions(principal.audiences)
+        verdict = self._verifier.verdict(request.token, trust.app.api_key, questions)
+        return None if verdict.status is TokenStatus.KEY_UNKNOWN else self._noticed(verdict, trust)
+
+    def _noticed(self, verdict: Verdict, trust: AppTrust) -> Verdict:
         if verdict.token is not None and verdict.active and verdict.token.claims.kind is Kind.DEVELOPMENT:
             self._notice.accepted(trust.app.api_key)
         return verdict

@@ -45,6 +45,11 @@ class CatchingUp:
         self._freshness.check()
 
     @property
+    def stale(self) -> bool:
+        """Whether ``check`` would raise."""
+        return self._freshness.stale
+
+    @property
     def behind(self) -> bool:
         """Whether ``to_own`` would look."""
         return self._feed.behind

@@ -68,12 +68,13 @@ class Verifier:
         have been made just now: then there is a second look, which takes no longer than ``deadline``. ``digest`` is
         the ``digest_of`` the text, where the caller has it.
         """
-        verdict = self._verdict(text, api_key, questions, digest)
+        verdict = self.verdict(text, api_key, questions, digest)
         if verdict.status is _KEY_UNKNOWN and self._look_for_key(text, api_key, deadline):
-            return self._verdict(text, api_key, questions, digest)
+            return self.verdict(text, api_key, questions, digest)
         return verdict
 
-    def _verdict(self, text: str, api_key: ApiKey, questions: Questions, digest: bytes | None) -> Verdict:
+    def verdict(self, text: str, api_key: ApiKey, questions: Questions, digest: bytes | None = None) -> Verdict:
+        """As ``verify``, by what is known: nobody waits for a second look."""
         trust = self._view.app(api_key)
         if trust is None or trust.app.settings.suspended:
             return Verdict(TokenStatus.APP_SUSPENDED)
