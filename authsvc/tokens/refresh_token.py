@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
+from functools import lru_cache
 from typing import NamedTuple, NoReturn
 
 from authsvc.errors import Reason, RefreshRefused
@@ -37,7 +38,7 @@ class RefreshTokens:
 
     def __init__(self, keys: SecretRing) -> None:
         self._keys = keys
-        self._prepared: dict[bytes, hmac.HMAC] = {}
+        self._begun = lru_cache(maxsize=_MOST_KEYS)(_begin)  # what it holds does not print
 
     def __repr__(self) -> str:
         return "RefreshTokens(***)"
@@ -68,14 +69,13 @@ class RefreshTokens:
 
     def _mac(self, key: bytes, body: bytes) -> bytes:
         """HMAC-SHA-256 (RFC 2104) over the prefix and the body, its first half; begun once for each key."""
-        begun = self._prepared.get(key)
-        if begun is None:
-            if len(self._prepared) >= _MOST_KEYS:
-                self._prepared.clear()
-            begun = self._prepared[key] = hmac.new(key, PREFIX.encode("ascii"), hashlib.sha256)
-        mac = begun.copy()
+        mac = self._begun(key).copy()
         mac.update(body)
         return mac.digest()[:_MAC_BYTES]
+
+
+def _begin(key: bytes) -> hmac.HMAC:
+    return hmac.new(key, PREFIX.encode("ascii"), hashlib.sha256)
 
 
 def _invalid(detail: str) -> RefreshRefused:
