@@ -63,6 +63,11 @@ class Background:
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
+    @property
+    def over(self) -> bool:
+        """Whether it has returned or raised."""
+        return not self._thread.is_alive()
+
     def outcome(self) -> object:
         """What it returned or raised, once it has."""
         self._thread.join(30)

@@ -230,6 +230,18 @@ def _turns(store: object, session: object) -> bool:
         return False
 
 
+WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND datname = current_database()"
+CANCEL = f"SELECT pg_cancel_backend(pid) FROM ({WAITING}) AS waiting"  # noqa: S608 - a constant
+
+
+def _commits_wait(place: PostgresPlace, raw: Connection) -> bool:
+    """Whether a commit waits for a standby: another process of the server sees to that, a moment after the setting."""
+    with psycopg.connect(place.url, autocommit=True) as other:
+        commit = Background(partial(other.execute, "SELECT pg_logical_emit_message(true, 'test', '')"))
+        eventually(lambda: commit.over or raw.execute(WAITING).fetchall())
+        return bool(raw.execute(CANCEL).fetchall()) and commit.outcome() is not None
+
+
 def test_a_commit_that_no_standby_confirms_is_not_acknowledged(
     place: PostgresPlace, postgres_server: Server, raw: Connection
 ) -> None:
@@ -239,12 +251,11 @@ def test_a_commit_that_no_standby_confirms_is_not_acknowledged(
     """
     store = place.open(clock=SettableClock())
     session = keep_session(store)
-    waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND datname = current_database()"
     with postgres_server.setting("synchronous_standby_names", "nobody"):
-        eventually(lambda: raw.execute("SHOW synchronous_standby_names").fetchall() == [("nobody",)])
+        eventually(lambda: _commits_wait(place, raw))
         cancelled = Background(partial(turn, store, session))
-        eventually(lambda: raw.execute(waiting).fetchall())
-        raw.execute(f"SELECT pg_cancel_backend(pid) FROM ({waiting}) AS waiting")  # noqa: S608 - a constant
+        eventually(lambda: raw.execute(WAITING).fetchall())
+        raw.execute(CANCEL)
         outcome = cancelled.outcome()
         assert isinstance(outcome, Unavailable)
         assert outcome.detail == "OperationalError (outcome unknown)"
