@@ -54,10 +54,14 @@ class Health:
             self._final = True
 
     def close(self) -> None:
-        """End all watches with DRAINING, so that who watches asks another worker and the server need not wait."""
+        """End all watches with DRAINING, so that who watches asks another worker and the server need not wait.
+
+        Closing twice is harmless, though a watch that was ended may still be there.
+        """
         with self._lock:
+            left = set() if self._closed else self._watchers.copy()
             self._closed = True
-            for watcher in self._watchers.copy():
+            for watcher in left:
                 self._senders.submit(watcher.end)
         self._senders.shutdown()
 

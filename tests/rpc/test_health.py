@@ -114,6 +114,15 @@ def test_the_last_status_told_is_the_last_that_was_true(server: RunningServer) -
             assert all(one != other for one, other in pairwise(found)), "each was news"
 
 
+def test_closing_twice_is_harmless(server: RunningServer) -> None:
+    """Whether the watches that the first one ended are gone already or not."""
+    with connected(server.target) as connection:
+        streams = watching(connection, 5)
+        assert [told(connection, stream, 1) for stream in streams] == [[SERVING]] * 5
+        for _ in range(3):
+            server.rpc.health.close()
+
+
 def test_after_the_shutdown_began_nothing_makes_it_serving_again(server: RunningServer) -> None:
     """A look at the store that comes late does not call callers back."""
     server.rpc.health.shut_down()
