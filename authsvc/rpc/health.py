@@ -87,7 +87,7 @@ class Health:
         if self._final or serving == self._serving:
             return
         self._serving = serving
-        for watcher in self._watchers.copy():
+        for watcher in () if self._closed else self._watchers.copy():
             self._senders.submit(watcher.tell)
 
     def _status(self) -> pb.HealthCheckResponse:
