@@ -14,7 +14,7 @@ from authsvc.errors import AuthError
 from authsvc.model import Principal
 from authsvc.tokens.audit import TokenAudit
 from authsvc.tokens.issue import Issue, IssuedToken
-from authsvc.tokens.mint import Draft, Mint, MintedToken
+from authsvc.tokens.mint import Draft, Mint
 from authsvc.tokens.requests import IssueRequest
 
 
@@ -35,22 +35,15 @@ class IssueTogether:
 
     def issue(self, wishes: Sequence[IssueWish]) -> list[IssuedToken | None]:
         """A token for each; None for a wish that is left to ``Issue``, for which nothing was done."""
-        drafts = [self._drafted(wish) for wish in wishes]
-        minted = [None if draft is None else self._signed(draft) for draft in drafts]
-        for wish, token in zip(wishes, minted, strict=True):
-            if token is not None:
-                self._audit.issued(wish.principal, token.token, wish.request.request_id)
-        return [None if token is None else IssuedToken(token) for token in minted]
+        drafted = enumerate(self._drafted(wish) for wish in wishes)
+        minted = self._mint.sign_each({place: draft for place, draft in drafted if draft is not None})
+        for place, token in minted.items():
+            self._audit.issued(wishes[place].principal, token.token, wishes[place].request.request_id)
+        return [IssuedToken(minted[place]) if place in minted else None for place in range(len(wishes))]
 
     def _drafted(self, wish: IssueWish) -> Draft | None:
         try:
             trust, _, grant = self._issue.judge(wish.principal, wish.request)
             return self._mint.draft(trust, grant)
-        except AuthError:
-            return None
-
-    def _signed(self, draft: Draft) -> MintedToken | None:
-        try:
-            return self._mint.sign(draft)
         except AuthError:
             return None

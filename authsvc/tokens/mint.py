@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple, NoReturn, Protocol
 
 from authsvc.clock import Clock, Randomness
-from authsvc.errors import Faults, Reason
+from authsvc.errors import Faults, InvalidRequest, Reason
 from authsvc.model import ApiKey, Kind, Profile, Session, SessionId, TokenScope, User
 from authsvc.signing.jws import MAX_MINTED_BYTES, sign_compact
 from authsvc.signing.keys import SigningKey
@@ -121,6 +122,14 @@ class Mint:
         if len(text) > MAX_MINTED_BYTES:
             _refuse_size(len(text), draft.grant)
         return MintedToken(text, VerifiedToken(draft.api_key, key.key_id, key.algorithm, draft.claims))
+
+    def sign_each(self, drafts: Mapping[int, Draft]) -> dict[int, MintedToken]:
+        """Sign several in a row; those that are too large are left out."""
+        minted = {}
+        for place, draft in drafts.items():
+            with suppress(InvalidRequest):
+                minted[place] = self.sign(draft)
+        return minted
 
     def mint_for_session(self, trust: AppTrust, session: Session, *, ttl: timedelta | None = None) -> MintedToken:
         """Sign a fresh access token of a session, within what the app allows today; ``ttl`` as the session has it."""

@@ -15,7 +15,7 @@ from authsvc.errors import AuthError, CallerForbidden, Reason, Unavailable
 from authsvc.model import Principal, Session, SessionId
 from authsvc.storage.base import SessionState, Store, Turn
 from authsvc.tokens.audit import TokenAudit
-from authsvc.tokens.mint import Draft, Mint, MintedToken
+from authsvc.tokens.mint import Draft, Mint
 from authsvc.tokens.opening import request_id_hash
 from authsvc.tokens.refresh import Outcome, Refresh, RefreshedToken
 from authsvc.tokens.refresh_token import RefreshTicket, RefreshTokens
@@ -90,7 +90,7 @@ class RefreshTogether:
         states = self._store.session_states(tuple(first), deadline=deadline)
         ready = dict(self._judged(wishes, tickets, [(first[state.session.id], state) for state in states]))
         # All signatures in a row, and before any turn: what cannot be signed turns nothing.
-        minted = {place: token for place, one in ready.items() if (token := self._signed(one.draft)) is not None}
+        minted = self._mint.sign_each({place: one.draft for place, one in ready.items()})
         ready = {place: ready[place] for place in minted}
         answers: list[RefreshedToken | InDoubt | None] = [None] * len(wishes)
         try:
@@ -137,12 +137,6 @@ class RefreshTogether:
             idle_ttl = trust.app.settings.session_idle_ttl
             turn = Turn(ticket.session_id, ticket.generation, presented.request_id_hash, idle_ttl)
             yield place, _Ready(wish, turn, draft)
-
-    def _signed(self, draft: Draft) -> MintedToken | None:
-        try:
-            return self._mint.sign(draft)
-        except AuthError:
-            return None
 
     def _allowed(self, principal: Principal, session: Session) -> AppTrust:
         """As ``Refresh`` has it, but that nobody is told of a refusal: that is done where it is given."""

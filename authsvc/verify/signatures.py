@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections import OrderedDict
 from typing import Protocol
 
 from authsvc.model import ApiKey
+from authsvc.verify.bounded import BUDGET, Bounded
 from authsvc.verify.verdict import VerifiedToken
-
-_Fingerprint = tuple[ApiKey, bytes]
 
 
 class SignatureMemory(Protocol):
@@ -28,25 +26,17 @@ class SignatureMemory(Protocol):
 
 
 class VerifiedSignatures:
-    """At most ``capacity`` verified tokens of ``budget`` bytes of text, the longest kept leaving first.
+    """At most ``capacity`` verified tokens of ``budget`` bytes of text. Counts how often it could help."""
 
-    Counts how often it could help. What is kept of a token is a few times its text: the budget bounds the memory.
-    """
-
-    def __init__(self, capacity: int = 65_536, *, budget: int = 32 * 2**20) -> None:
-        self._capacity = capacity
-        self._budget = budget
-        self._sizes: dict[_Fingerprint, int] = {}
-        self._held = 0
-        self._lock = threading.Lock()
-        self._tokens: OrderedDict[_Fingerprint, VerifiedToken] = OrderedDict()
+    def __init__(self, capacity: int = 65_536, *, budget: int = BUDGET) -> None:
+        self._tokens: Bounded[tuple[ApiKey, bytes], VerifiedToken] = Bounded(capacity, budget=budget)
         self._counting = threading.Lock()
         self.hits = 0
         self.misses = 0
 
     def find(self, api_key: ApiKey, digest: bytes) -> VerifiedToken | None:
         """The token of that app with that digest, if its signature was verified before."""
-        token = self._tokens.get((api_key, digest))
+        token = self._tokens.find((api_key, digest))
         with self._counting:
             if token is None:
                 self.misses += 1
@@ -56,13 +46,7 @@ class VerifiedSignatures:
 
     def keep(self, api_key: ApiKey, digest: bytes, token: VerifiedToken, size: int = 0) -> None:
         """Remember a verified token, whose text has ``size`` bytes."""
-        fingerprint = api_key, digest
-        with self._lock:
-            self._held += size - self._sizes.get(fingerprint, 0)
-            self._tokens[fingerprint], self._sizes[fingerprint] = token, size
-            while len(self._tokens) > self._capacity or self._held > self._budget:
-                oldest, _ = self._tokens.popitem(last=False)
-                self._held -= self._sizes.pop(oldest)
+        self._tokens.keep((api_key, digest), token, size)
 
     def __len__(self) -> int:
         return len(self._tokens)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from authsvc.model import AuditEvent, KeyState, TokenStatus
+from authsvc.model import ApiKey, AuditEvent, KeyState, TokenStatus
 from authsvc.tokens.development import DevelopmentNotice
 from authsvc.tokens.requests import ValidateRequest
 from authsvc.tokens.validate import Validate
@@ -19,44 +19,44 @@ from authsvc.verify.verdict import Verdict
 from authsvc.verify.verifier import Verifier
 from tests.tokens.service import Service, a_principal
 
-Change = Callable[[Service, str, str], str]
+Change = Callable[[Service, ApiKey, str], str]
 
 
-def at_once(service: Service, app: str, token: str, **asked: Any) -> Verdict | None:
+def at_once(service: Service, app: ApiKey, token: str, **asked: Any) -> Verdict | None:
     """What is said of the token at once."""
     return service.validating.at_once(service.principal, ValidateRequest(token, app, **asked))
 
 
-def broken(service: Service, app: str, text: str) -> str:
+def broken(service: Service, app: ApiKey, text: str) -> str:
     return text[:-4] + ("AAAA" if not text.endswith("AAAA") else "BBBB")
 
 
-def expired(service: Service, app: str, text: str) -> str:
+def expired(service: Service, app: ApiKey, text: str) -> str:
     service.clock.move(hours=2)
     return text
 
 
-def revoked(service: Service, app: str, text: str) -> str:
-    service.revoke_all(app, "sara")  # type: ignore[arg-type]
+def revoked(service: Service, app: ApiKey, text: str) -> str:
+    service.revoke_all(app, "sara")
     return text
 
 
-def key_revoked(service: Service, app: str, text: str) -> str:
+def key_revoked(service: Service, app: ApiKey, text: str) -> str:
     event = AuditEvent(service.clock(), "key.revoked", "test", "", "", "done")
     service.store.edit_keys(
-        app,  # type: ignore[arg-type]
+        app,
         lambda keys: tuple(replace(key, state=KeyState.REVOKED, revoked_at=service.clock()) for key in keys),
         event,
     )
     return text
 
 
-def suspended(service: Service, app: str, text: str) -> str:
-    service.set(app, suspended=True)  # type: ignore[arg-type]
+def suspended(service: Service, app: ApiKey, text: str) -> str:
+    service.set(app, suspended=True)
     return text
 
 
-def untouched(service: Service, app: str, text: str) -> str:
+def untouched(service: Service, app: ApiKey, text: str) -> str:
     return text
 
 
@@ -96,8 +96,8 @@ def test_what_the_store_may_know_is_left_to_the_whole_way(service: Service) -> N
     """A key or an app that is not known may have been made just now by another worker."""
     app, other = service.app(), service.app()
     assert at_once(service, other, service.issue(app).minted.text) is None
-    assert at_once(service, "nobody", service.issue(app).minted.text) is None
-    assert at_once(service, "", service.issue(app).minted.text) is None
+    assert at_once(service, ApiKey("nobody"), service.issue(app).minted.text) is None
+    assert at_once(service, ApiKey(""), service.issue(app).minted.text) is None
 
 
 def test_who_may_not_ask_is_left_to_the_whole_way(service: Service) -> None:

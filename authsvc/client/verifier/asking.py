@@ -33,6 +33,28 @@ class Asking:
         self._api_key = api_key
         self._ask_when_stale = when_stale == "ask_service"
 
+    def questions(
+        self,
+        call_cid: str | None,
+        channel_cid: str | None,
+        audience: str | None,
+        any_role_of: Sequence[str] | None,
+    ) -> Questions:
+        """What is asked; raises ``InvalidRequest`` for what the service would not take either."""
+        nothing_asked = self._judge.nothing_asked
+        if call_cid is None and channel_cid is None and audience is None and any_role_of is None:
+            return nothing_asked
+        if isinstance(any_role_of, str):
+            raise TypeError("any_role_of is a list of roles, not one")
+        roles = None if any_role_of is None else tuple(any_role_of)
+        questions = Questions(call_cid, channel_cid, audience, roles, nothing_asked.caller_audiences)
+        _check(questions)
+        return questions
+
+    def remembered(self, digest: bytes, questions: Questions) -> CheckedToken | None:
+        """The token, where nothing but itself is asked about and it was found good before."""
+        return self._judge.remembered(digest) if questions is self._judge.nothing_asked else None
+
     def here(self, token: str, digest: bytes, questions: Questions) -> CheckedToken | None:
         """The answer by what is known here; None where the service is to be asked.
 
@@ -65,18 +87,7 @@ class Asking:
         return checked
 
 
-def questions_of(
-    judge: Judge,
-    call_cid: str | None,
-    channel_cid: str | None,
-    audience: str | None,
-    any_role_of: Sequence[str] | None,
-) -> Questions:
-    """What is asked; raises ``InvalidRequest`` for what the service would not take either."""
-    if isinstance(any_role_of, str):
-        raise TypeError("any_role_of is a list of roles, not one")
-    roles = None if any_role_of is None else tuple(any_role_of)
-    questions = Questions(call_cid, channel_cid, audience, roles, judge.nothing_asked.caller_audiences)
+def _check(questions: Questions) -> None:
     faults = rules.Faults()
     check_askable(questions, faults)
     try:
@@ -84,5 +95,5 @@ def questions_of(
     except rules.InvalidRequest as refused:
         violations = tuple(Violation(each.field, each.description) for each in refused.violations)
     else:
-        return questions
+        return
     raise InvalidRequest(Failure("INVALID_ARGUMENT", "INVALID_REQUEST", "the question breaks rules", violations))

@@ -141,8 +141,6 @@ class CheckedToken:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CheckedToken) and self._said() == other._said()
 
-    __hash__ = None  # type: ignore[assignment] # it may hold mappings
-
     def __repr__(self) -> str:
         said = ", ".join(f"{name}={value!r}" for name, value in zip(_SAID, self._said(), strict=True))
         return f"CheckedToken({said})"

@@ -10,7 +10,7 @@ from typing import Self
 from authsvc.client.auth import AuthClient
 from authsvc.client.calls import Updates
 from authsvc.client.errors import AuthClientError
-from authsvc.client.verifier.asking import Asking, WhenStale, questions_of
+from authsvc.client.verifier.asking import Asking, WhenStale
 from authsvc.client.verifier.checked import CheckedToken
 from authsvc.client.verifier.following import FIRST_WAIT, MAX_STALENESS, Following, make_judge
 from authsvc.clock import Clock, Monotonic, Randomness, system_clock, system_monotonic, system_randomness
@@ -71,14 +71,11 @@ class TokenVerifier:
         ``TrustStale`` when that cannot be said; ``InvalidRequest`` for a question that cannot be asked; and where the
         service is asked, what ``validate_token`` raises.
         """
-        digest, judge = digest_of(token), self._judge
-        if call_cid is None and channel_cid is None and audience is None and any_role_of is None:
-            known = judge.remembered(digest)
-            if known is not None:
-                return known
-            questions = judge.nothing_asked
-        else:
-            questions = questions_of(judge, call_cid, channel_cid, audience, any_role_of)
+        digest = digest_of(token)
+        questions = self._asking.questions(call_cid, channel_cid, audience, any_role_of)
+        known = self._asking.remembered(digest, questions)
+        if known is not None:
+            return known
         if not self._ready.is_set():
             self._ready.wait(self._following.patience)  # the first snapshot is on its way
         checked = self._asking.here(token, digest, questions)

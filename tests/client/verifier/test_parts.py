@@ -10,7 +10,7 @@ import pytest
 from authsvc.client import Failure, TokenNotActive, TrustStale, Unavailable
 from authsvc.client.errors import InvalidRequest
 from authsvc.client.verifier.age import Age
-from authsvc.client.verifier.asking import Asking, questions_of
+from authsvc.client.verifier.asking import Asking
 from authsvc.client.verifier.following import make_judge
 from authsvc.client.verifier.pauses import FIRST, LONGEST, Pauses
 from authsvc.client.verifier.trusted import Trusted
@@ -277,10 +277,10 @@ def test_a_question_that_cannot_be_asked_is_an_error(asked: dict[str, Any]) -> N
     """An empty cid is not the same as none: it would be a way round a scope."""
     all_of_them: dict[str, Any] = {"call_cid": None, "channel_cid": None, "audience": None, "any_role_of": None}
     with pytest.raises(InvalidRequest) as raised:
-        questions_of(Heard().judge, **{**all_of_them, **asked})
+        Asking(Heard().judge, APP, "fail_closed").questions(**{**all_of_them, **asked})
     assert len(raised.value.violations) == 1
     with pytest.raises(TypeError, match="list"):
-        questions_of(Heard().judge, **{**all_of_them, "any_role_of": "admin"})
+        Asking(Heard().judge, APP, "fail_closed").questions(**{**all_of_them, "any_role_of": "admin"})
 
 
 @pytest.mark.parametrize("wrong", [{"api_key": ""}, {"max_staleness": timedelta(0)}])
