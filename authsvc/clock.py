@@ -70,6 +70,18 @@ def seconds_left(deadline: Deadline) -> float:
     return deadline - time.monotonic()
 
 
+def wait_for(over: Callable[[float], bool], *, until: Deadline | None = None) -> None:
+    """Wait until it is over or the deadline has passed; ``over`` waits for at most so many seconds and says so.
+
+    In parts: a signal that the system hands to another thread than the main one is noticed only when that next runs.
+    For the main thread.
+    """
+    while not over(_PART if until is None else max(0.0, min(_PART, seconds_left(until)))):
+        if until is not None and seconds_left(until) <= 0:
+            return
+
+
+_PART = 0.25
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

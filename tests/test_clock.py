@@ -18,6 +18,7 @@ from authsvc.clock import (
     system_clock,
     system_randomness,
     to_microseconds,
+    wait_for,
 )
 from tests.properties import QUICK
 
@@ -108,3 +109,31 @@ def test_another_size_is_refused() -> None:
     """A stock holds pieces of one size."""
     with pytest.raises(ValueError, match="12 bytes"):
         in_stock(system_randomness, 12)(16)
+
+
+def test_waiting_ends_when_it_is_over() -> None:
+    """It is asked again and again, each time for a part of the time, until it says so."""
+    asked: list[float] = []
+
+    def over(seconds: float) -> bool:
+        asked.append(seconds)
+        return len(asked) == 4
+
+    wait_for(over)
+    assert asked == [0.25] * 4
+
+
+def test_waiting_ends_with_the_deadline() -> None:
+    """What is never over is asked at least once, and never for longer than is left."""
+    asked: list[float] = []
+    ends = deadline_after(0.02)
+
+    def over(seconds: float) -> bool:
+        asked.append(seconds)
+        return threading.Event().wait(seconds)
+
+    wait_for(over, until=ends)
+    assert asked[0] <= 0.02
+    assert seconds_left(ends) <= 0
+    wait_for(over, until=ends)
+    assert asked[-1] == 0.0

@@ -6,8 +6,8 @@ import gc
 import os
 import signal
 import sys
-from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from queue import Empty, SimpleQueue
 from types import FrameType
 
@@ -18,12 +18,10 @@ from authsvc.app.dev import dev_kek, greeting, make_dev_things
 from authsvc.app.observing import open_tracing
 from authsvc.app.readiness import Readiness
 from authsvc.app.refusals import check_exposure, kek_of, refusing, settings_of_process
-from authsvc.clock import system_randomness
+from authsvc.clock import system_randomness, wait_for
 from authsvc.config import Settings
 from authsvc.rpc.server import AddressUnusable, RpcServer
 from authsvc.rpc.tls import TlsFiles, TlsUnusable
-
-_LOOK_UP_SECONDS = 0.25
 
 
 def run_server(*, dev: bool) -> int:
@@ -69,7 +67,7 @@ def _serve(server: RpcServer, domain: Domain, settings: Settings, stopping: Simp
         readiness.start()
         _settle_memory()
         log.info("server ready", target=target, version=__version__, pid=os.getpid())
-        _await_signal(stopping)
+        wait_for(partial(_told, stopping))
         log.info("server stopping")
     finally:
         server.stop(lame_duck=settings.lame_duck, grace=settings.shutdown_grace)
@@ -77,13 +75,12 @@ def _serve(server: RpcServer, domain: Domain, settings: Settings, stopping: Simp
     log.info("server stopped")
 
 
-def _await_signal(stopping: SimpleQueue[int]) -> None:
-    """Wait for the first signal. Looks up now and then: one that the system hands to another thread than this one is
-    noticed only when this one next runs."""
-    while True:
-        with suppress(Empty):
-            stopping.get(timeout=_LOOK_UP_SECONDS)
-            return
+def _told(stopping: SimpleQueue[int], seconds: float) -> bool:
+    try:
+        stopping.get(timeout=seconds)
+    except Empty:
+        return False
+    return True
 
 
 def _settle_memory() -> None:

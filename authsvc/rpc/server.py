@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import grpc
 
 from authsvc.accounts.authenticate import Authenticator
-from authsvc.clock import Randomness
+from authsvc.clock import Randomness, deadline_after, wait_for
 from authsvc.logs import LoggerSystem
 from authsvc.metrics import Metrics
 from authsvc.rpc.access import HEALTH_CHECK, HEALTH_WATCH, declared_rules, foreign_rules
@@ -88,7 +88,6 @@ OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.enable_channelz", 0),
 )
 MAXIMUM_CONCURRENT_RPCS = 8_192
-_LOOK_UP_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +171,11 @@ class RpcServer:
     def stop(self, *, lame_duck: timedelta, grace: timedelta) -> None:
         """Say NOT_SERVING, serve on while callers look elsewhere, then finish what is in flight within ``grace``."""
         self.health.shut_down()
-        _sleep(lame_duck.total_seconds())
+        wait_for(threading.Event().wait, until=deadline_after(lame_duck.total_seconds()))
         self._admission.drain()
         self.health.close()  # first: watches would never end by themselves
         self.watches.close()
-        ended = self._server.stop(grace.total_seconds())
-        while not ended.wait(_LOOK_UP_SECONDS):
-            pass
+        wait_for(self._server.stop(grace.total_seconds()).wait)
         self._pipeline.close()
         self.patience.close()
         self.steps.log.close()
@@ -227,13 +224,6 @@ class RpcServer:
             body=body,
             tracing=tracing,
         )
-
-
-def _sleep(seconds: float) -> None:
-    """Sleep in parts: a signal that the system hands to another thread is noticed only when this one next runs."""
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        time.sleep(min(left, _LOOK_UP_SECONDS))
 
 
 def open_methods() -> frozenset[str]:
