@@ -63,7 +63,7 @@ class RevocationsAdmin:
         """Let the tokens be good again that were revoked and have not expired; returns the revision of that, None when
         there was nothing to clear.
 
-        Sessions that ended stay ended. Raises ``InvalidRequest``.
+        Sessions that ended stay ended, and what a restore revoked stays revoked. Raises ``InvalidRequest``.
         """
         app = self._named(principal, request.api_key, deadline)
         _check_clear(request)

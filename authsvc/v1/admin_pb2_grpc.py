@@ -639,7 +639,8 @@ class AdminServiceServicer:
 
         Permission: admin.write
 
-        Sessions that ended stay ended, and what was revoked in another way too stays revoked.
+        Sessions that ended stay ended, and what was revoked in another way too, or by restoring a copy of
+        the store, stays revoked.
 
         Errors:
         UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID

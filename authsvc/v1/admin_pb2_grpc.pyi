@@ -424,7 +424,8 @@ class AdminServiceStub:
 
     Permission: admin.write
 
-    Sessions that ended stay ended, and what was revoked in another way too stays revoked.
+    Sessions that ended stay ended, and what was revoked in another way too, or by restoring a copy of
+    the store, stays revoked.
 
     Errors:
       UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
@@ -867,7 +868,8 @@ class AdminServiceAsyncStub(AdminServiceStub):
 
     Permission: admin.write
 
-    Sessions that ended stay ended, and what was revoked in another way too stays revoked.
+    Sessions that ended stay ended, and what was revoked in another way too, or by restoring a copy of
+    the store, stays revoked.
 
     Errors:
       UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
@@ -1439,7 +1441,8 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Permission: admin.write
 
-        Sessions that ended stay ended, and what was revoked in another way too stays revoked.
+        Sessions that ended stay ended, and what was revoked in another way too, or by restoring a copy of
+        the store, stays revoked.
 
         Errors:
           UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID

@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import psycopg
 
-from authsvc.v1 import auth_pb2, trust_pb2, trust_pb2_grpc
+from authsvc.v1 import admin_pb2, admin_pb2_grpc, auth_pb2, trust_pb2, trust_pb2_grpc
 from tests.cli.conftest import Ended, run_command
 from tests.following.pair import DEV, PATIENCE, Peer, reason_of
 from tests.races.server_process import ServerProcess
@@ -114,6 +114,12 @@ class Caller(Peer):
         """End something; returns the revision."""
         request = auth_pb2.RevokeTokensRequest(api_key=DEV, **target)
         return int(self.auth.RevokeTokens(request, metadata=self.metadata, timeout=PATIENCE).revision)
+
+    def clear(self, **target: Any) -> bool:
+        """Take a revocation back; whether there was one to take back."""
+        stub = admin_pb2_grpc.AdminServiceStub(self.channel)
+        request = admin_pb2.ClearRevocationRequest(api_key=DEV, **target)
+        return bool(stub.ClearRevocation(request, metadata=self.metadata, timeout=PATIENCE).cleared)
 
     def refresh(self, refresh_token: str) -> str:
         """ROTATED, REPLAYED or why not."""

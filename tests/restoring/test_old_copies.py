@@ -38,6 +38,32 @@ def test_nothing_of_before_is_good(scene: Scene) -> None:
     }
 
 
+def test_nothing_of_before_can_be_cleared(scene: Scene) -> None:
+    """Clearing takes back what was revoked after a restore, and nothing that the restore revoked."""
+    with scene.peer() as peer:
+        old = peer.login("sara")
+    scene.copy("old")
+    with scene.peer() as peer:
+        peer.revoke(user_id="sara")
+    scene.stop()
+    assert scene.restore("old").code == 0
+    scene.start()
+    with scene.peer() as peer:
+        assert [peer.clear(all_users=True), peer.clear(user_id="sara")] == [False, False]
+        assert peer.status(old.token) == "REVOKED"
+        new = peer.login("sara")
+        for target in ({"all_users": True}, {"user_id": "sara"}):
+            peer.revoke(**target)
+            assert [peer.status(each.token) for each in (old, new)] == ["REVOKED", "REVOKED"]
+            assert peer.clear(**target)
+            assert [peer.status(each.token) for each in (old, new)] == ["REVOKED", "ACTIVE"]
+        assert not peer.clear(all_users=True)
+    scene.stop()
+    scene.start()
+    with scene.peer() as peer:
+        assert [peer.status(each.token) for each in (old, new)] == ["REVOKED", "ACTIVE"]
+
+
 def test_verifiers_refuse_what_is_of_before(scene: Scene) -> None:
     """A program that checks tokens itself refuses those of before, and takes those of afterwards."""
     with scene.peer() as peer:

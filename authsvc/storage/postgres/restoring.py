@@ -29,6 +29,7 @@ from authsvc.storage.rows.restoring import (
     restored_event,
 )
 from authsvc.storage.rows.retention import FOR_EVER
+from authsvc.storage.rows.revocations import RAISE_FLOOR
 
 PATIENCE: Final = 600.0
 """Seconds for all of it: a watermark for each app, in one transaction."""
@@ -43,6 +44,7 @@ _FORGET_FEED = Statement("DELETE FROM feed")
 _AUDIT = Statement(f"INSERT INTO audit ({AUDIT_COLUMNS}) VALUES ({places(AUDIT_COLUMNS)})")  # noqa: S608 - constants
 _APPS = Statement("SELECT api_key FROM apps ORDER BY api_key")
 _REMEMBER = Statement("UPDATE watermarks SET due_at = :due_at WHERE user_id = ''")
+_RAISE_FLOOR = Statement(RAISE_FLOOR)
 _COUNTS = Statement("SELECT revision, (SELECT count(*) FROM keys), (SELECT count(*) FROM accounts) FROM feed_head")
 
 
@@ -76,5 +78,6 @@ def _renew(transaction: Transaction) -> Restored:
     for api_key in apps:
         raise_watermark(transaction, api_key, None, restored_event(moment, api_key), None)
     transaction.later(_REMEMBER(due_at=FOR_EVER))
+    transaction.later(_RAISE_FLOOR())
     ((head, keys, accounts),) = transaction.fetch(_COUNTS())
     return Restored(epoch, Revision(head), len(apps), sessions, keys, accounts)

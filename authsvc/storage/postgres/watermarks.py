@@ -15,8 +15,8 @@ from authsvc.storage.postgres.present import NOW
 from authsvc.storage.postgres.statement import Statement
 from authsvc.storage.postgres.transaction import Transaction, Unchanged
 from authsvc.storage.rows.moments import optional_microseconds
-from authsvc.storage.rows.retention import Life, watermark_due
-from authsvc.storage.rows.revocations import WATERMARK_COLUMNS, user_column, watermark_from
+from authsvc.storage.rows.retention import watermark_due
+from authsvc.storage.rows.revocations import FLOOR_COLUMNS, WATERMARK_COLUMNS, Floor, user_column, watermark_from
 
 # Every part keeps the larger value; a part that is not set is NULL, which greatest() leaves out.
 _KEEP_THE_LARGER = f"""
@@ -45,10 +45,16 @@ _OF = "WHERE api_key = :api_key AND user_id = :user_id"
 _PUT_OFF = Statement(f"UPDATE watermarks SET due_at = :due_at {_OF}")
 _PUT_FURTHER_OFF = Statement(f"UPDATE watermarks SET due_at = greatest(due_at, :due_at) {_OF}")
 
-_COVERS_TOKENS = "(tokens_revision > 0 OR tokens_revoked_at IS NOT NULL OR tokens_issued_before IS NOT NULL)"
+_FLOOR = Statement(f"SELECT {FLOOR_COLUMNS} FROM meta")
+_COVERS_TOKENS = """(
+    tokens_revision > :floor_revision
+    OR coalesce(tokens_revoked_at, 0) > coalesce(:floor_moment::bigint, 0)
+    OR tokens_issued_before IS NOT NULL)"""
 _CAN_BE_CLEARED = Statement(f"SELECT 1::bigint FROM watermarks {_OF} AND {_COVERS_TOKENS}")
 _CLEAR = Statement(f"""
-UPDATE watermarks SET tokens_revision = 0, tokens_revoked_at = NULL, tokens_issued_before = NULL, revision = :revision
+UPDATE watermarks SET
+    tokens_revision = :floor_revision, tokens_revoked_at = :floor_moment::bigint, tokens_issued_before = NULL,
+    revision = :revision
 {_OF} AND {_COVERS_TOKENS} RETURNING {WATERMARK_COLUMNS}""")
 
 
@@ -73,7 +79,7 @@ def raise_watermark(
     }
     (row,) = transaction.fetch(statement.of(values))
     mark = watermark_from(row)
-    _put_off(transaction, _PUT_FURTHER_OFF, mark, life)
+    _put_off(transaction, _PUT_FURTHER_OFF, mark, watermark_due(mark, life))
     transaction.publish(revision, (mark,), audit)
     return revision
 
@@ -82,7 +88,13 @@ def clear_watermark(
     transaction: Transaction, api_key: ApiKey, user_id: UserId | None, audit: AuditEvent
 ) -> Revision | None:
     """See ``Store.clear_watermark``."""
-    values = {"api_key": api_key, "user_id": user_column(user_id)}
+    floor = Floor(*transaction.fetch(_FLOOR())[0]) if user_id is None else Floor()
+    values = {
+        "api_key": api_key,
+        "user_id": user_column(user_id),
+        "floor_revision": floor.revision,
+        "floor_moment": floor.moment,
+    }
     if not transaction.fetch(_CAN_BE_CLEARED.of(values)):
         return None
     life = life_of(transaction, api_key)
@@ -91,12 +103,12 @@ def clear_watermark(
     if row is None:  # a rival was faster
         raise Unchanged(None)
     mark = watermark_from(row)
-    _put_off(transaction, _PUT_OFF, mark, life)
+    _put_off(transaction, _PUT_OFF, mark, watermark_due(mark, life, floor))
     transaction.publish(revision, (mark,), audit)
     return revision
 
 
-def _put_off(transaction: Transaction, statement: Statement, mark: Watermark, life: Life) -> None:
+def _put_off(transaction: Transaction, statement: Statement, mark: Watermark, due_at: int) -> None:
     """Have the mark looked at when nothing it covers can live any more."""
     user = user_column(mark.user_id)
-    transaction.later(statement(api_key=mark.api_key, user_id=user, due_at=watermark_due(mark, life)))
+    transaction.later(statement(api_key=mark.api_key, user_id=user, due_at=due_at))

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from authsvc.model import Watermark
 from authsvc.storage.rows.moments import lifetime_microseconds, optional_microseconds
+from authsvc.storage.rows.revocations import Floor
 
 LARGEST_SKEW: Final = lifetime_microseconds(timedelta(seconds=120))
 """The largest difference of clocks that an app can allow its verifiers."""
@@ -27,6 +28,8 @@ were issued earlier than they were; a worker that is behind still mints under th
 
 FOR_EVER: Final = 2**63 - 1
 """Later than any moment; the largest integer of a column."""
+
+_NO_FLOOR: Final = Floor()
 
 LIFE_COLUMNS: Final = "longest_ttl_ever, longest_session_ever, ever_non_expiring"
 
@@ -56,8 +59,10 @@ def revoked_session_due(absolute_expires_at: int, life: Life, generation: int) -
     return max(absolute_expires_at + life.token + LARGEST_SKEW, generation * SECOND)
 
 
-def watermark_due(mark: Watermark, life: Life) -> int:
-    """When no token and no session that a watermark covers can live."""
+def watermark_due(mark: Watermark, life: Life, floor: Floor = _NO_FLOOR) -> int:
+    """When no token and no session that a watermark covers can live; for ever where it holds what a restore revoked."""
+    if floor.revision:
+        return FOR_EVER
     tokens = [optional_microseconds(mark.tokens_revoked_at), optional_microseconds(mark.tokens_issued_before)]
     sessions = [optional_microseconds(mark.sessions_revoked_at), optional_microseconds(mark.sessions_created_before)]
     latest_token = max((moment for moment in tokens if moment is not None), default=None)

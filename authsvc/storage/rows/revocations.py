@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from authsvc.clock import from_microseconds
 from authsvc.model import ApiKey, Revision, SessionId, SessionRevoked, TokenId, TokenRevoked, UserId, Watermark
@@ -21,6 +21,22 @@ WATERMARK_COLUMNS: Final = (
 TOKEN_COLUMNS: Final = "api_key, token_id, until, revision"
 SESSION_COLUMNS: Final = "api_key, id, due_at, revoked_revision"
 """Of ended sessions: ``due_at`` is then until when each is remembered."""
+
+FLOOR_COLUMNS: Final = "restored_revision, restored_at"
+"""Of the table ``meta``, as a ``Floor``."""
+
+RAISE_FLOOR: Final = """
+UPDATE meta SET
+    restored_revision = (SELECT revision FROM feed_head),
+    restored_at = (SELECT max(tokens_revoked_at) FROM watermarks WHERE user_id = '')"""
+"""What an app's watermark holds now stays so. The same on both backends."""
+
+
+class Floor(NamedTuple):
+    """What a restore revoked in every app: that much of an app's watermark is never cleared, and never forgotten."""
+
+    revision: int = 0
+    moment: int | None = None
 
 
 def sessions_of(rows: Iterable[tuple[Any, ...]]) -> Columns[SessionRevoked]:

@@ -28,6 +28,7 @@ from authsvc.storage.rows.restoring import (
     restored_event,
 )
 from authsvc.storage.rows.retention import FOR_EVER
+from authsvc.storage.rows.revocations import RAISE_FLOOR
 from authsvc.storage.sqlite.connection import Database, fetch
 from authsvc.storage.sqlite.copying import opened
 from authsvc.storage.sqlite.faults import ENGINE_FAULTS
@@ -142,6 +143,7 @@ class Restoration:
             for api_key in apps:
                 raise_watermark(transaction, api_key, None, restored_event(now, api_key), None)
             fetch(connection, "UPDATE watermarks SET due_at = ? WHERE user_id = ''", (FOR_EVER,))
+            fetch(connection, RAISE_FLOOR)
             fetch(connection, f"PRAGMA user_version = {SEATED}")
             ((revision, keys, accounts),) = fetch(
                 connection,

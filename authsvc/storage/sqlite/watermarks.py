@@ -12,7 +12,14 @@ from authsvc.clock import to_microseconds
 from authsvc.model import ApiKey, AuditEvent, Revision, UserId, Watermark
 from authsvc.storage.columns import Columns
 from authsvc.storage.rows.retention import watermark_due
-from authsvc.storage.rows.revocations import WATERMARK_COLUMNS, user_column, watermark_from, watermarks_of
+from authsvc.storage.rows.revocations import (
+    FLOOR_COLUMNS,
+    WATERMARK_COLUMNS,
+    Floor,
+    user_column,
+    watermark_from,
+    watermarks_of,
+)
 from authsvc.storage.sqlite.apps import life_of
 from authsvc.storage.sqlite.connection import Row, stream
 from authsvc.storage.sqlite.transaction import Transaction
@@ -38,14 +45,19 @@ ON CONFLICT (api_key, user_id) DO UPDATE SET
     revision = excluded.revision
 RETURNING {WATERMARK_COLUMNS}"""
 
+_FLOOR = f"SELECT {FLOOR_COLUMNS} FROM meta"
+
 _COVERS_TOKENS = """
-SELECT 1 FROM watermarks WHERE api_key = ? AND user_id = ?
-    AND (tokens_revision > 0 OR tokens_revoked_at IS NOT NULL OR tokens_issued_before IS NOT NULL)"""
+SELECT 1 FROM watermarks WHERE api_key = :api_key AND user_id = :user_id AND (
+    tokens_revision > :floor_revision
+    OR coalesce(tokens_revoked_at, 0) > coalesce(:floor_moment, 0)
+    OR tokens_issued_before IS NOT NULL)"""
 
 _CLEAR = f"""
-UPDATE watermarks
-SET tokens_revision = 0, tokens_revoked_at = NULL, tokens_issued_before = NULL, revision = ?
-WHERE api_key = ? AND user_id = ? RETURNING {WATERMARK_COLUMNS}"""
+UPDATE watermarks SET
+    tokens_revision = :floor_revision, tokens_revoked_at = :floor_moment, tokens_issued_before = NULL,
+    revision = :revision
+WHERE api_key = :api_key AND user_id = :user_id RETURNING {WATERMARK_COLUMNS}"""
 
 _PUT_OFF = "UPDATE watermarks SET due_at = ? WHERE api_key = ? AND user_id = ?"
 _PUT_FURTHER_OFF = "UPDATE watermarks SET due_at = max(due_at, ?) WHERE api_key = ? AND user_id = ?"
@@ -73,14 +85,20 @@ def clear_watermark(
     transaction: Transaction, api_key: ApiKey, user_id: UserId | None, audit: AuditEvent
 ) -> Revision | None:
     """See ``Store.clear_watermark``."""
-    key = (api_key, user_column(user_id))
-    if transaction.fetch_one(_COVERS_TOKENS, key) is None:
+    floor = Floor(*transaction.fetch(_FLOOR)[0]) if user_id is None else Floor()
+    values = {
+        "api_key": api_key,
+        "user_id": user_column(user_id),
+        "floor_revision": floor.revision,
+        "floor_moment": floor.moment,
+    }
+    if transaction.fetch_one(_COVERS_TOKENS, values) is None:
         return None
     life = life_of(transaction.connection, api_key)
     revision = transaction.next_revision()
-    (row,) = transaction.fetch(_CLEAR, (revision, *key))
+    (row,) = transaction.fetch(_CLEAR, {**values, "revision": revision})
     mark = watermark_from(row)
-    transaction.fetch(_PUT_OFF, (watermark_due(mark, life), *key))
+    transaction.fetch(_PUT_OFF, (watermark_due(mark, life, floor), api_key, values["user_id"]))
     transaction.publish(revision, (mark,), audit)
     return revision
 

@@ -1,4 +1,4 @@
-"""A store of the first schema becomes one of the second, with everything that was in it."""
+"""A store of the first schema becomes one of the present, with everything that was in it."""
 
 # ruff: noqa: S608 - statements are put together from constants
 
@@ -19,6 +19,7 @@ from authsvc.storage.migrate import shipped
 from authsvc.storage.postgres import open_postgres
 from authsvc.storage.postgres.database import database_at
 from authsvc.storage.postgres.schema import apply_due
+from authsvc.storage.rows.feed import AUDIT_COLUMNS
 from tests.storage.places import START, SettableClock
 from tests.storage.postgres.conftest import Connection
 from tests.storage.postgres.server import Server
@@ -35,6 +36,8 @@ INSERT INTO secrets VALUES ('mac', 1, '\\x00', 5);
 INSERT INTO feed VALUES (1, 0, 'app', 'acme', ''), (2, 0, 'watermark', 'acme', 'sara'), (3, 0, 'watermark', 'acme', '');
 UPDATE feed_head SET revision = 3;
 INSERT INTO watermarks VALUES ('acme', 'sara', 2, {NOW}, NULL, 2, NULL, 2), ('acme', 'tom', 0, NULL, 7, 0, 7, 3);
+INSERT INTO audit ({AUDIT_COLUMNS}) VALUES ({NOW}, 2, 'store.restored', 'restore', '', '', 'revoked', ''),
+    ({NOW}, 3, 'store.restored', 'restore', 'acme', '', 'revoked', '');
 INSERT INTO sessions VALUES
     (uuid_send(gen_random_uuid()), 'acme', 'user', 'ann', '{{}}', 'classic', {ACCESS}, 0, {NOW}, '', 1, {NOW},
      {NOW + DAY}, {NOW + 9 * DAY}, NULL, '', NULL, 'svc', false),
@@ -103,3 +106,8 @@ def test_the_feed_takes_the_new_kinds_and_no_others(migrated: psycopg.Connection
         migrated.execute("INSERT INTO feed VALUES (9, %s, %s, %s, '')", (number, kind, APP))
     with pytest.raises(CheckViolation):
         migrated.execute("INSERT INTO feed VALUES (10, 0, 'thing', 'acme', '')")
+
+
+def test_what_was_restored_is_known(migrated: Connection) -> None:
+    """What an earlier restore revoked is found in the audit, and stays revoked."""
+    assert migrated.execute("SELECT restored_revision, restored_at FROM meta").fetchall() == [(3, NOW)]

@@ -1,4 +1,4 @@
-"""A store of the first schema becomes one of the second, with everything that was in it."""
+"""A store of the first schema becomes one of the present, with everything that was in it."""
 
 # ruff: noqa: S608 - statements are put together from constants
 
@@ -29,6 +29,8 @@ INSERT INTO secrets VALUES ('mac', 1, x'00', 5);
 INSERT INTO feed VALUES (1, 0, 'app', 'acme', ''), (2, 0, 'watermark', 'acme', 'sara'), (3, 0, 'session', 'acme', 's');
 UPDATE feed_head SET revision = 3;
 INSERT INTO watermarks VALUES ('acme', 'sara', 2, {NOW}, NULL, 2, NULL, 2), ('acme', 'tom', 0, NULL, 7, 0, 7, 3);
+INSERT INTO audit VALUES (1, {NOW}, 2, 'store.restored', 'restore', '', '', 'revoked', ''),
+    (2, {NOW}, 3, 'store.restored', 'restore', 'acme', '', 'revoked', '');
 INSERT INTO sessions VALUES
     (randomblob(16), 'acme', 'user', 'sara', '{{}}', 'classic', {ACCESS}, 0, {NOW}, x'', 1, {NOW}, {NOW + DAY},
      {NOW + 9 * DAY}, NULL, '', NULL, 'svc', 0),
@@ -89,3 +91,8 @@ def test_the_feed_takes_the_new_kinds_and_no_others(migrated: apsw.Connection) -
         fetch(migrated, "INSERT INTO feed VALUES (9, ?, ?, ?, '')", (number, kind, APP))
     with pytest.raises(apsw.ConstraintError):
         fetch(migrated, "INSERT INTO feed VALUES (10, 0, 'thing', 'acme', '')")
+
+
+def test_what_was_restored_is_known(migrated: apsw.Connection) -> None:
+    """What an earlier restore revoked is found in the audit, and stays revoked."""
+    assert fetch(migrated, "SELECT restored_revision, restored_at FROM meta") == [(3, NOW)]
