@@ -73,7 +73,10 @@ def check_all_apps(principal: Principal) -> None:
 
 
 def check_grant(principal: Principal, permissions: frozenset[Permission]) -> None:
-    """Raise ``CallerForbidden`` (GRANT_EXCEEDS_OWN) for a permission that the caller does not hold itself."""
+    """Raise ``CallerForbidden`` (GRANT_EXCEEDS_OWN) for a permission that the caller does not hold itself.
+
+    Audiences are no right: whoever validates may name any in the question, an account's are those it need not name.
+    """
     if not permissions <= principal.permissions:
         raise CallerForbidden(Reason.GRANT_EXCEEDS_OWN)
 

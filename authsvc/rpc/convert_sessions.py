@@ -7,7 +7,7 @@ from authsvc.model import SessionId, session_id_of, session_text
 from authsvc.rpc.convert import KINDS, fill_scope, fill_user, seconds_of, set_moment
 from authsvc.storage.base import SessionState
 from authsvc.tokens.session_list import SessionQuery
-from authsvc.tokens.sessions import end_of
+from authsvc.tokens.sessions import end_of, refreshes_of
 from authsvc.tokens.targets import (
     AllUsersTarget,
     RefreshTokenTarget,
@@ -76,7 +76,7 @@ def session_message(state: SessionState) -> pb.Session:
         kind=KINDS[session.kind],
         audience=session.audience,
         state=_STATES[end_of(state)],
-        refreshes=session.generation,
+        refreshes=refreshes_of(session),
         opened_by="" if session.opened_public else session.caller,
     )
     fill_user(message.user, session.user)

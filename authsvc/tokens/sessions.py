@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from authsvc.errors import Reason, RefreshRefused
-from authsvc.model import AppSettings
+from authsvc.model import AppSettings, Session
 from authsvc.storage.base import SessionState
 from authsvc.tokens.derived_ids import first_generation
 
@@ -47,6 +47,11 @@ def refuse_ended(state: SessionState) -> None:
     end = end_of(state)
     if end is not None:
         raise RefreshRefused(end)
+
+
+def refreshes_of(session: Session) -> int:
+    """How often it was turned; its generation alone does not say so."""
+    return session.generation - first_generation(session.id, session.created_at)
 
 
 def judge(state: SessionState, presented: Presented, settings: AppSettings) -> Fate:

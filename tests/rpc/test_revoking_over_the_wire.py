@@ -136,11 +136,13 @@ def listed(server: RunningServer, *, caller: Any = None, **fields: Any) -> pb.Li
     return server.auth().ListSessions(request, metadata=caller or server.metadata)
 
 
-def test_a_session_is_told_in_full(server: RunningServer, clock: HandClock) -> None:
+@pytest.mark.parametrize("request_id", ["", "a-request-that-may-come-again"])
+def test_a_session_is_told_in_full(server: RunningServer, clock: HandClock, request_id: str) -> None:
     """Whom it is for, its limits, how far it has come, when it ends and who opened it."""
     opened_at = clock()
     scope = pb.TokenScope(call_cids=["default:a"], channel_cids=["messaging:b"])
-    issued = issue(server, audience=["billing"], scope=scope)
+    issued = issue(server, audience=["billing"], scope=scope, request_id=request_id)
+    assert listed(server).sessions[0].refreshes == 0
     clock.move(minutes=5)
     request = pb.RefreshTokenRequest(refresh_token=issued.refresh_token, user=pb.User(name="Sara", role="admin"))
     server.auth().RefreshToken(request, metadata=server.metadata)
