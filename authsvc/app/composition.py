@@ -153,7 +153,9 @@ def open_domain(
         lifetimes.callback(keeper.stop)
         janitor = Janitor(store, logs.get_logger("storage"), clock=clock)
         lifetimes.callback(janitor.stop)
-        metrics.janitor = lambda: JanitorState(janitor.removed, janitor.lag.total_seconds(), view.count_revoked())
+        metrics.janitor = lambda: JanitorState(
+            janitor.removed, janitor.lag.total_seconds(), view.count_revoked(), view.count_endless()
+        )
         apps = AppsAdmin(view, store, keys, issuer=settings.issuer, clock=clock, randomness=randomness)
         accounts = AccountsAdmin(view, store, clock=clock, randomness=randomness)
         yield Domain(

@@ -25,11 +25,13 @@ class CacheState:
 
 @dataclass(frozen=True, slots=True)
 class JanitorState:
-    """What was forgotten, by table, and for how long the oldest thing that could be has waited, in seconds."""
+    """What was forgotten, by table, and for how long the oldest thing that could be has waited, in seconds; how many
+    revocations are remembered, and how many of them will never be forgotten."""
 
     removed: Mapping[str, int] = field(default_factory=dict)
     lag: float = 0.0
     revocations: int = 0
+    endless: int = 0
 
 
 class Metrics(Collector):
@@ -80,6 +82,7 @@ class Metrics(Collector):
             "authsvc_purge_lag_seconds", "For how long the oldest row that could go has waited.", janitor.lag
         )
         yield GaugeMetricFamily("authsvc_revocations", "Revocations that are remembered.", janitor.revocations)
+        yield GaugeMetricFamily("authsvc_endless_revocations", "Revocations that are never forgotten.", janitor.endless)
         yield from self.store.families()
 
 

@@ -47,11 +47,12 @@ _NOTHING = (0, 0, 0)
 class AppRevocations:
     """The revocations of one app. Looking one up is a dictionary access; one mover at a time changes it."""
 
-    __slots__ = ("_marks", "_sessions", "_tokens", "mark")
+    __slots__ = ("_endless", "_marks", "_sessions", "_tokens", "mark")
 
     def __init__(self) -> None:
         self._sessions: dict[SessionId, int] = {}  # until which hour
         self._tokens: dict[TokenId, int | None] = {}  # likewise; None: for ever
+        self._endless = 0  # how many of those
         self._marks: dict[UserId, bytes] = {}
         self.mark: Mark | None = None
         """The watermark of the whole app."""
@@ -60,6 +61,12 @@ class AppRevocations:
         return len(self._sessions) + len(self._tokens) + len(self._marks) + (self.mark is not None)
 
     # -- reading -------------------------------------------------------------------------------
+
+    def count_endless(self, life: timedelta | None) -> int:
+        """How many are remembered for ever, ``life`` as in ``prune``: those of tokens that never expire, and the
+        watermark of the whole app."""
+        marks = len(self._marks) if life is None else 0
+        return self._endless + marks + (self.mark is not None and not self.mark.empty)
 
     def has_session(self, session_id: SessionId) -> bool:
         """Whether the session was ended before its time."""
@@ -96,6 +103,8 @@ class AppRevocations:
 
     def load_token(self, token_id: TokenId, until: int | None) -> None:
         """As ``put_token``."""
+        self.drop_token(token_id)
+        self._endless += until is None
         self._tokens[token_id] = None if until is None else _shared(until // _HOUR_US + 1)
 
     def load_mark(self, user_id: UserId | None, mark: Mark) -> None:
@@ -117,7 +126,7 @@ class AppRevocations:
 
     def drop_token(self, token_id: TokenId) -> None:
         """Take a token's revocation back."""
-        self._tokens.pop(token_id, None)
+        self._endless -= self._tokens.pop(token_id, 0) is None
 
     def put_watermark(self, watermark: Watermark) -> None:
         """Learn a watermark, unless what is known is newer."""

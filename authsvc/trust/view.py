@@ -79,6 +79,11 @@ class _Held:
         self.recent: dict[tuple[Subject, ApiKey, str], Revision] = {}
         self.revision = revision
 
+    def life_of(self, api_key: ApiKey) -> timedelta | None:
+        """How long a token of the app can live; None: for ever, and where the app is not known yet."""
+        trust = self.apps.get(api_key)
+        return trust.longest_life if trust is not None else None
+
 
 class TrustView:
     """Everything a worker decides from. Looking things up is a dictionary access and never waits.
@@ -128,6 +133,11 @@ class TrustView:
     def count_revoked(self) -> int:
         """How many revocations are remembered."""
         return sum(map(len, self._held.revoked.copy().values()))
+
+    def count_endless(self) -> int:
+        """How many of them stay for ever, because what they cover can live for ever."""
+        held = self._held
+        return sum(revoked.count_endless(held.life_of(api_key)) for api_key, revoked in held.revoked.copy().items())
 
     # -- moving --------------------------------------------------------------------------------
 
@@ -208,8 +218,7 @@ class TrustView:
         with self._lock:
             held, forgotten = self._held, 0
             for api_key, revoked in held.revoked.items():
-                trust = held.apps.get(api_key)
-                forgotten += revoked.prune(now, trust.longest_life if trust is not None else None, held.revision)
+                forgotten += revoked.prune(now, held.life_of(api_key), held.revision)
             return forgotten
 
     def become(self, other: TrustView) -> None:

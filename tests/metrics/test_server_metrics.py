@@ -209,3 +209,13 @@ def test_a_call_that_its_caller_leaves(server: RunningServer, look: Callable[[],
     assert told("authsvc_call_seconds_count", method=VALIDATE) == 1
     assert told("authsvc_calls_total", method=VALIDATE, code="OK") == 0
     assert told("authsvc_calls_in_flight") == 0
+
+
+def test_revocations_and_those_that_stay(server: RunningServer, look: Callable[[], Scrape]) -> None:
+    """A session's end is forgotten in time, the whole app's never."""
+    session = issue(server, refreshable=True).info.session_id
+    for target in (pb.RevokeTokensRequest(session_id=session), pb.RevokeTokensRequest(all_users=True)):
+        target.api_key = "dev"
+        server.auth().RevokeTokens(target, metadata=server.metadata)
+    told = look()
+    assert [told("authsvc_revocations"), told("authsvc_endless_revocations")] == [2, 1]

@@ -68,6 +68,27 @@ def test_a_watermark_that_was_cleared_ends_nothing_and_holds_off_older_news(revo
     assert mark.empty
 
 
+def test_those_that_stay_for_ever_are_counted() -> None:
+    """A token's that never expires and the whole app's always, users' where any token may never expire."""
+    revoked = AppRevocations()
+    assert [revoked.count_endless(life) for life in (HOUR, None)] == [0, 0]
+    revoked.put_session(a_session(), START)
+    revoked.put_token(TokenId("a"), START + HOUR)
+    revoked.put_watermark(a_watermark(tokens_revoked_at=START))
+    assert [revoked.count_endless(life) for life in (HOUR, None)] == [0, 1]
+    revoked.put_token(TokenId("b"), None)
+    revoked.put_token(TokenId("b"), None)
+    revoked.put_watermark(a_watermark(None, tokens_issued_before=START))
+    assert [revoked.count_endless(life) for life in (HOUR, None)] == [2, 3]
+    revoked.put_token(TokenId("b"), START)
+    assert revoked.count_endless(HOUR) == 1
+    revoked.put_token(TokenId("b"), None)
+    revoked.drop_token(TokenId("b"))
+    revoked.drop_token(TokenId("b"))
+    revoked.put_watermark(Watermark(ACME, None, revision=Revision(7)))
+    assert revoked.count_endless(HOUR) == 0
+
+
 def test_what_is_loaded_is_what_is_learnt() -> None:
     """Rows as a store gives very many are understood as the records are."""
     records: list[SessionRevoked | TokenRevoked | Watermark] = [
