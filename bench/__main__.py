@@ -1,7 +1,7 @@
-"""`make bench`: each call against a bare echo with payloads of the same size, in the same run.
+"""`make bench`: each call against a bare echo with payloads of the same sizes, in the same run.
 
 Machines are noisy and shared, so the figure that counts is a ratio: processor time of the echo for a call, by that of
-the service for a call. Server and client have a core each.
+the service for a call. Server and client have a core each. Where a goal is missed the table says so, and nothing fails.
 """
 
 from __future__ import annotations
@@ -9,71 +9,25 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import grpc
 
 from authsvc.v1 import admin_pb2, admin_pb2_grpc, auth_pb2, auth_pb2_grpc
 from bench.imports import print_import_costs
-from bench.load import Request, closed_loop, open_loop
+from bench.rows import CALLS, SECONDS, Load, Row, echo_load, measure, measure_at
 from bench.servers import CLIENT_CORE, Server, authsvc_server, echo_server
 from bench.verifier import print_growth, print_verifier_costs, verifier_costs
+from tools.verify import circumstances
 
 BATCH = 256
-PAYLOAD = 400  # about what a validation carries
+PLAIN = (400, 400)  # bytes both ways, about what a validation carries
 RATES = (500.0, 1_000.0, 2_000.0)  # calls a second that come whatever becomes of them
-CALLS = int(os.environ.get("BENCH_CALLS", "20000"))
+STEADY = 1_000.0
 SERVICE = "/authsvc.v1.AuthService"
-
-
-@dataclass
-class Row:
-    """One measured call, or one item of a measured batch."""
-
-    name: str
-    microseconds_cpu: float
-    per_second: float
-    p50_ms: float
-    p99_ms: float
-    memory_mib: float
-    ratio: float = 1.0
-
-    @property
-    def per_core_second(self) -> float:
-        """How many a core serves in a second, by the server's processor time."""
-        return 1e6 / self.microseconds_cpu
-
-
-def measure(
-    name: str,
-    server: Server,
-    method: str,
-    request: Request,
-    calls: int = CALLS,
-    *,
-    items: int = 1,
-    in_flight: int = 32,
-) -> Row:
-    """Warm up, then count what the server's process uses for a number of calls, or for each of their items."""
-    load = partial(closed_loop, server.target, method, metadata=server.metadata, in_flight=in_flight)
-    load(request, calls=min(1_000, calls // 4))
-    before = server.cpu_seconds()
-    result = load(lambda n: request(n + 1_000), calls=calls)
-    if result.codes["OK"] != calls:
-        raise SystemExit(f"{name}: not every call was answered with OK: {dict(result.codes)}")
-    used = (server.cpu_seconds() - before) / (calls * items) * 1e6
-    p50, p99 = result.percentile(0.5), result.percentile(0.99)
-    return Row(name, used, result.per_second * items, p50, p99, server.memory_mib())
-
-
-def echo_of(name: str, size: int, *, flag: bool = True, calls: int = CALLS) -> Row:
-    """The echo of a payload of that size."""
-    payload = os.urandom(size)
-    with echo_server(flag=flag) as server:
-        return measure(name, server, "/bench.Echo/Echo", lambda _: payload, calls)
 
 
 class Desk:
@@ -108,50 +62,41 @@ class Desk:
         self._channel.close()
 
 
-ALGORITHMS = {
-    "HS256": admin_pb2.ALGORITHM_HS256,
-    "ES256": admin_pb2.ALGORITHM_ES256,
-    "EdDSA": admin_pb2.ALGORITHM_EDDSA,
-    "RS256": admin_pb2.ALGORITHM_RS256,
+ALGORITHMS: Mapping[str, tuple[admin_pb2.Algorithm.ValueType, float | None]] = {
+    "HS256": (admin_pb2.ALGORITHM_HS256, 0.55),
+    "ES256": (admin_pb2.ALGORITHM_ES256, 0.45),
+    "EdDSA": (admin_pb2.ALGORITHM_EDDSA, None),
+    "RS256": (admin_pb2.ALGORITHM_RS256, None),
 }
+"""With the ratio that issuing is to reach."""
 
 
-def service_rows(server: Server) -> Iterator[Row]:
+def service_rows(server: Server, echo: Server) -> Iterator[Row]:
     """Every call of the service on its embedded store."""
     desk = Desk(server)
     (repeated,) = desk.tokens(1)
-    yield measure("Validate, repeated token", server, f"{SERVICE}/ValidateToken", _same(repeated))
-    yield measure_batch(server, desk.tokens(BATCH))
+    validation = Load("Validate, repeated token", f"{SERVICE}/ValidateToken", _same(repeated), goal=0.75)
+    yield measure(validation, server, echo)
+    yield measure(batch_of(desk.tokens(BATCH)), server, echo)
     fresh = desk.tokens(4_000)
-    yield measure("Validate, new token (ES256)", server, f"{SERVICE}/ValidateToken", fresh.__getitem__, 2_900)
-    for name, algorithm in ALGORITHMS.items():
+    yield measure(
+        Load("Validate, new token (ES256)", f"{SERVICE}/ValidateToken", fresh.__getitem__, 2_900), server, echo
+    )
+    issues = {}
+    for name, (algorithm, goal) in ALGORITHMS.items():
         desk.make_app(name, algorithm)
-        wire = desk.issue(name).SerializeToString()
-        yield measure(f"Issue {name}", server, f"{SERVICE}/IssueToken", _same(wire), CALLS // 2)
-    yield measure_refresh("SQLite", server, desk)
+        request = _same(desk.issue(name).SerializeToString())
+        issues[name] = Load(f"Issue {name}", f"{SERVICE}/IssueToken", request, CALLS // 2, goal=goal)
+        yield measure(issues[name], server, echo)
+    yield measure(refreshes(desk, "SQLite", 0.40), server, echo)
     for rate in RATES:
-        yield measure_open_loop(server, repeated, rate)
+        yield measure_at(rate, validation, server, echo)
+    yield measure_at(STEADY, issues["ES256"], server, echo)
+    yield measure_at(STEADY, refreshes(desk, "SQLite"), server, echo)
     desk.close()
 
 
-def measure_refresh(backend: str, server: Server, desk: Desk) -> Row:
-    """Each refresh turns a session of its own."""
-    requests = desk.refreshes(4_000)
-    return measure(f"Refresh ({backend}, ES256)", server, f"{SERVICE}/RefreshToken", requests.__getitem__, 2_900)
-
-
-def measure_open_loop(server: Server, repeated: bytes, rate: float, seconds: float = 5.0) -> Row:
-    """Calls that come whether or not earlier ones were answered: their latencies are what callers feel."""
-    before = server.cpu_seconds()
-    result = open_loop(
-        server.target, f"{SERVICE}/ValidateToken", _same(repeated), server.metadata, rate=rate, seconds=seconds
-    )
-    used = (server.cpu_seconds() - before) / result.codes["OK"] * 1e6
-    p50, p99 = result.percentile(0.5), result.percentile(0.99)
-    return Row(f"Validate, {rate:,.0f} a second", used, result.per_second, p50, p99, server.memory_mib())
-
-
-def postgres_rows() -> Iterator[Row]:
+def postgres_rows(echo: Server) -> Iterator[Row]:
     """Refresh on PostgreSQL, on the server that a wheel of the development environment brings."""
     from tests.storage.postgres.server import Server as PostgresServer
 
@@ -159,19 +104,26 @@ def postgres_rows() -> Iterator[Row]:
     try:
         with postgres.migrated() as database, authsvc_server(postgres.url(database)) as server:
             desk = Desk(server)
-            yield measure_refresh("PostgreSQL", server, desk)
+            yield measure(refreshes(desk, "PostgreSQL", 0.25), server, echo)
+            yield measure_at(STEADY, refreshes(desk, "PostgreSQL"), server, echo)
             desk.close()
     finally:
         postgres.close()
 
 
-def measure_batch(server: Server, requests: list[bytes]) -> Row:
+def refreshes(desk: Desk, backend: str, goal: float | None = None) -> Load:
+    """Each refresh turns a session of its own."""
+    wires = desk.refreshes(int(STEADY * SECONDS) + 1 if goal is None else 4_000)
+    return Load(f"Refresh ({backend}, ES256)", f"{SERVICE}/RefreshToken", wires.__getitem__, 2_900, goal=goal)
+
+
+def batch_of(requests: list[bytes]) -> Load:
     """Validate tokens that the server has seen before, all in one call: the figures are those of one token."""
     items = [auth_pb2.ValidateTokenRequest.FromString(request) for request in requests]
     wire = auth_pb2.BatchValidateTokensRequest(requests=items).SerializeToString()
     name, method = f"Validate, {len(items)} repeated tokens a call", f"{SERVICE}/BatchValidateTokens"
     # Two at a time: their items are all the places that one caller has.
-    return measure(name, server, method, _same(wire), CALLS // 50, items=len(items), in_flight=2)
+    return Load(name, method, _same(wire), CALLS // 50, items=len(items), in_flight=2)
 
 
 def _same(wire: bytes) -> Callable[[int], bytes]:
@@ -181,33 +133,39 @@ def _same(wire: bytes) -> Callable[[int], bytes]:
 def main() -> int:
     """Measure, print, and write what was measured to ``var/bench.json``."""
     os.sched_setaffinity(0, {CLIENT_CORE} & os.sched_getaffinity(0) or os.sched_getaffinity(0))
-    echo = echo_of(f"bare echo of {PAYLOAD} bytes", PAYLOAD)
-    without = echo_of("bare echo, without the listener flag", PAYLOAD, flag=False)
-    with authsvc_server() as server:
-        rows = list(service_rows(server))
-        checking = verifier_costs(server)
-    rows += postgres_rows()
-    every = [echo, without, *rows]
-    for row in every:
-        row.ratio = echo.microseconds_cpu / row.microseconds_cpu
-    _print(every)
+    with echo_server(flag=True) as echo:
+        with authsvc_server() as server:
+            rows = list(service_rows(server, echo))
+            checking = verifier_costs(server)
+        rows += postgres_rows(echo)
+        with echo_server(flag=False) as without:
+            plain = replace(echo_load(*PLAIN), name="bare echo, without the listener flag")
+            rows.append(measure(plain, without, echo))
+    _print(rows)
     checked = print_verifier_costs(checking)
     print_growth()
     print_import_costs()
     out = Path("var/bench.json")
     out.parent.mkdir(exist_ok=True, mode=0o700)
-    out.write_text(json.dumps([*(asdict(row) for row in every), *checked], indent=2) + "\n")
+    kept = {
+        **circumstances(datetime.now(UTC)),
+        "calls": [{**asdict(row), "ratio": round(row.ratio, 3)} for row in rows],
+        "checking a token": checked,
+    }
+    out.write_text(json.dumps(kept, indent=2) + "\n")
     return 0
 
 
 def _print(rows: list[Row]) -> None:
     print(
-        f"{'call':40} {'ratio':>6} {'cpu/call':>10} {'/s a core':>10} {'calls/s':>9}"
-        f" {'p50':>8} {'p99':>8} {'memory':>9}"
+        f"{'call':42} {'bytes':>13} {'echo':>9} {'cpu/call':>10} {'ratio':>6} {'goal':>12} {'/s a core':>10}"
+        f" {'calls/s':>9} {'p50':>8} {'p99':>8} {'memory':>9}"
     )
     for row in rows:
+        goal = "" if row.goal is None else f"{row.goal:.2f} {'reached' if row.ratio >= row.goal else 'missed'}"
         print(
-            f"{row.name:40} {row.ratio:6.2f} {row.microseconds_cpu:7.1f} µs {row.per_core_second:10,.0f}"
+            f"{row.name:42} {row.request_bytes:6,}→{row.answer_bytes:6,} {row.echo_microseconds_cpu:6.1f} µs"
+            f" {row.microseconds_cpu:7.1f} µs {row.ratio:6.2f} {goal:>12} {row.per_core_second:10,.0f}"
             f" {row.per_second:9,.0f} {row.p50_ms:5.2f} ms {row.p99_ms:5.2f} ms {row.memory_mib:5.0f} MiB"
         )
 

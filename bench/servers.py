@@ -21,9 +21,14 @@ _LISTENER = "-event_engine_listener"
 _ECHO = """
 import grpc, os, sys, signal, threading
 from concurrent.futures import ThreadPoolExecutor
-def echo(request, context): return request
 class Handlers(grpc.GenericRpcHandler):
-    def service(self, details): return grpc.unary_unary_rpc_method_handler(echo)
+    def __init__(self):
+        self.known = {}
+    def service(self, details):  # the method's name says how many bytes to answer with
+        if details.method not in self.known:
+            answer = os.urandom(int(details.method.rpartition("/")[2]))
+            self.known[details.method] = grpc.unary_unary_rpc_method_handler(lambda request, context: answer)
+        return self.known[details.method]
 server = grpc.server(ThreadPoolExecutor(128), handlers=(Handlers(),), options=[("grpc.so_reuseport", 0)])
 print(server.add_insecure_port("127.0.0.1:0"), flush=True)
 server.start()

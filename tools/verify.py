@@ -69,7 +69,7 @@ def run(name: str, part: Part, count: int, folder: Path) -> bool:
         "took_s": seconds,
         "numbers": result.numbers,
         "faults": result.faults,
-        **_circumstances(now),
+        **circumstances(now),
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
@@ -100,7 +100,7 @@ def git(*command: str) -> str:
         return ""
 
 
-def _circumstances(now: datetime) -> dict[str, object]:
+def circumstances(now: datetime) -> dict[str, object]:
     return {
         "commit": git("rev-parse", "HEAD"),
         "uncommitted changes": bool(git("status", "--porcelain", "--untracked-files=no")),
