@@ -8,7 +8,8 @@ import subprocess
 import sys
 
 LIMIT_MS = 150
-"""Of `import authsvc.client` beyond `import grpc`, with everything that the client offers."""
+"""Of `import authsvc.client` and the client itself, beyond `import grpc`. Its parts are loaded when they are named: who
+verifies tokens or keeps them fresh imports more, and who calls the service does not."""
 
 _PROGRAM = """
 import json, time
@@ -42,10 +43,10 @@ def print_import_costs(runs: int = 9) -> None:
     samples = [_sample() for _ in range(runs)]
     took = {name: statistics.median(sample[name] for sample in samples) for name in samples[0]}
     client = took["package"] + took["client"]
+    everything = client + took["everything"]
     print(
-        f"import authsvc.client: {took['package']:.1f} ms, with AuthClient {client:.0f} ms, with all that it offers"
-        f" {client + took['everything']:.0f} ms, beyond the {took['grpc']:.0f} ms of gRPC"
-        f" (less than {LIMIT_MS} ms wanted)"
+        f"import authsvc.client: {took['package']:.1f} ms, with AuthClient {client:.0f} ms (wanted: < {LIMIT_MS})"
+        f", with all that it offers {everything:.0f} ms, beyond the {took['grpc']:.0f} ms of gRPC"
     )
 
 

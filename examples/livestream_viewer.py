@@ -6,14 +6,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import grpc
 
-from authsvc.client import EndUser, UserClient
+from authsvc.client import EndUser, PermissionDenied, UserClient
+from examples.surroundings import argument, settings
 
 
 @contextmanager
@@ -32,11 +32,16 @@ def watch(client: UserClient, stage: grpc.Channel, method: str) -> Iterator[byte
 
 def main() -> int:
     """Print who we are and what we may watch."""
-    call_cid = sys.argv[1]
-    with viewer(os.environ["AUTHSVC_TARGET"], os.environ.get("AUTHSVC_API_KEY", "dev"), call_cid) as client:
-        token = client.tokens.current()
-        if token is not None:
-            print(token.user_id, "may watch", *token.call_cids)
+    target, api_key = settings("AUTHSVC_TARGET", AUTHSVC_API_KEY="dev")
+    call_cid = argument("the call to watch, livestream:1 say")
+    try:
+        with viewer(target, api_key, call_cid) as client:
+            token = client.tokens.current()
+            if token is not None:
+                print(token.user_id, "may watch", *token.call_cids)
+    except PermissionDenied as refused:
+        print(f"{call_cid} is not open to everyone in the app {api_key}: {refused.reason}")
+        return 1
     return 0
 
 

@@ -1,13 +1,14 @@
 """A gRPC service of your own that takes calls only from users with a good token, checked without asking for each.
 
-``python -m examples.orders_service 127.0.0.1:50061``. It stands for any service whose code is generated from a proto:
-the rules name its methods, and the methods ask who calls.
+``python -m examples.orders_service 127.0.0.1:50061``, until Ctrl-C. It stands for any service whose code is generated
+from a proto: the rules name its methods, and the methods ask who calls.
 """
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,9 +17,11 @@ from typing import Any
 import grpc
 
 from authsvc.client import AuthClient, Rule, TokenAuthInterceptor, TokenVerifier, current_token
+from examples.surroundings import argument, settings
 
 RULES: Mapping[str, Rule] = {
     "/shop.v1.Orders/Get": Rule(),  # any user
+    "/shop.v1.Orders/Follow": Rule(),
     "/shop.v1.Orders/Cancel": Rule(any_role_of=["admin"]),
     "/shop.v1.Orders/Watch": Rule(call_cid=bytes.decode),  # also whoever has a token for that livestream alone
     "/shop.v1.Orders/Ping": Rule(open=True),
@@ -33,12 +36,17 @@ class Orders(grpc.GenericRpcHandler):
         """By name."""
         unary, stream = grpc.unary_unary_rpc_method_handler, grpc.unary_stream_rpc_method_handler
         methods: dict[str, Any] = {"Get": unary(self.get), "Cancel": unary(self.cancel), "Watch": stream(self.watch)}
-        methods |= {"Ping": unary(self.ping), "Forgotten": unary(self.get)}
+        methods |= {"Follow": stream(self.follow), "Ping": unary(self.ping), "Forgotten": unary(self.get)}
         return methods.get(call_details.method.rpartition("/")[2])
 
     def get(self, order: bytes, _: grpc.ServicerContext) -> bytes:
         """An order, of whoever asks."""
         return f"{order.decode()} of {current_token().user_id}".encode()
+
+    def follow(self, order: bytes, _: grpc.ServicerContext) -> Iterator[bytes]:
+        """What becomes of an order."""
+        for news in ("packed", "sent"):
+            yield f"{order.decode()} of {current_token().user_id}: {news}".encode()
 
     def cancel(self, order: bytes, _: grpc.ServicerContext) -> bytes:
         """The end of an order."""
@@ -69,11 +77,15 @@ def serving(target: str, credential: str, api_key: str, listen: str) -> Iterator
 
 
 def main() -> int:
-    """Serve until standard input ends."""
-    target, credential = os.environ["AUTHSVC_TARGET"], os.environ["AUTHSVC_CREDENTIAL"]
-    with serving(target, credential, os.environ.get("AUTHSVC_API_KEY", "dev"), sys.argv[1]) as address:
+    """Serve until a signal says to end."""
+    target, credential, api_key = settings("AUTHSVC_TARGET", "AUTHSVC_CREDENTIAL", AUTHSVC_API_KEY="dev")
+    listen = argument("the address to listen on, 127.0.0.1:50061 say")
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    with serving(target, credential, api_key, listen) as address:
         print(f"orders on {address}", flush=True)
-        sys.stdin.read()
+        ended.wait()
     return 0
 
 

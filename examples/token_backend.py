@@ -1,13 +1,14 @@
 """A backend that hands tokens to its front end: ``GET /api/token`` answers with one of the user who is signed in.
 
 The front end never sees the service credential, and cannot ask for anybody else: whose token it gets is decided here,
-by the session cookie of the shop. Run it with any ASGI server: ``uvicorn examples.token_backend:from_environment``.
+by the session cookie of the shop. Run it with any ASGI server:
+``uvicorn --factory examples.token_backend:from_environment``.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC
 
 from starlette.applications import Starlette
@@ -17,6 +18,7 @@ from starlette.routing import Route
 
 from authsvc.client import AsyncAuthClient, Unavailable
 from authsvc.v1.auth_pb2 import IssueTokenRequest, User
+from examples.surroundings import settings
 
 COOKIE = "shop_session"
 
@@ -30,8 +32,13 @@ class TokenBackend:
         self._signed_in = signed_in
 
     def app(self) -> Starlette:
-        """The application."""
-        return Starlette(routes=[Route("/api/token", self.token, methods=["GET"])])
+        """The application; when it ends, so does the client."""
+        return Starlette(routes=[Route("/api/token", self.token, methods=["GET"])], lifespan=self._lifespan)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        yield
+        await self._auth.close()
 
     async def token(self, request: Request) -> Response:
         """One token, of the user who asks; the next one when the front end's token provider asks again."""
@@ -48,6 +55,10 @@ class TokenBackend:
 
 
 def from_environment() -> Starlette:
-    """The application as a process runs it; the shop's users come from wherever the shop has them."""
-    auth = AsyncAuthClient(os.environ["AUTHSVC_TARGET"], os.environ["AUTHSVC_CREDENTIAL"])
-    return TokenBackend(auth, os.environ.get("AUTHSVC_API_KEY", "dev"), {}).app()
+    """The application as a process runs it; the shop's users come from wherever the shop has them, here from nowhere
+    but ``SHOP_SESSIONS``: ``cookie=user`` with commas between."""
+    target, credential, api_key, sessions = settings(
+        "AUTHSVC_TARGET", "AUTHSVC_CREDENTIAL", AUTHSVC_API_KEY="dev", SHOP_SESSIONS=""
+    )
+    signed_in = dict(pair.split("=", 1) for pair in sessions.split(",") if "=" in pair)
+    return TokenBackend(AsyncAuthClient(target, credential), api_key, signed_in).app()

@@ -1,20 +1,23 @@
 """A worker that speaks for one user, for days: its session is refreshed, and outlives the process in a file.
 
-``python -m examples.worker FILE``. The first run signs in; every later one goes on with what the file holds.
+``python -m examples.worker FILE``, until Ctrl-C. The first run signs in; every later one goes on with what the file
+holds.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
-import time
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from authsvc.client import AuthClient, RefreshRefused, SavedSession, TokenManager, TokenProvider
 from authsvc.logs import SecretText
 from authsvc.v1.auth_pb2 import IssueTokenRequest, User
+from examples.surroundings import argument, settings
 
 API_KEY = "dev"
 USER = "nightly-worker"
@@ -68,20 +71,23 @@ def work(tokens: TokenManager, job: Callable[[str], object], wait: Callable[[], 
 
 
 def main() -> int:
-    """Do three jobs, a second apart."""
-    file, left = SessionFile(Path(sys.argv[1])), iter(range(3))
+    """Do a job each second, until a signal says to end."""
+    target, credential = settings("AUTHSVC_TARGET", "AUTHSVC_CREDENTIAL")
+    file, ended = SessionFile(Path(argument("a file to keep the session in"))), threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
 
-    def wait() -> bool:
-        time.sleep(1)
-        return next(left, None) is not None
+    def job(token: str) -> None:
+        print("worked with a token of", len(token), "characters", flush=True)
 
-    with AuthClient(os.environ["AUTHSVC_TARGET"], os.environ["AUTHSVC_CREDENTIAL"]) as client:
+    with AuthClient(target, credential) as client:
         try:
             with TokenManager(USER, provider(client, file), client=client, api_key=API_KEY) as tokens:
-                print(work(tokens, lambda token: print("worked with a token of", len(token), "characters"), wait))
-        except RefreshRefused as ended:
-            print("the session has ended, sign in again:", ended.reason)
+                done = work(tokens, job, lambda: not ended.wait(1))
+        except RefreshRefused as over:
+            print("the session has ended, sign in again:", over.reason)
             return 1
+    print(f"jobs done: {done}; the next run goes on with the session in the file")
     return 0
 
 

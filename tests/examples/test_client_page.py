@@ -10,13 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 
 import authsvc.client
-from authsvc.client.tokens.access_token import read_access_token
 from authsvc.clock import system_clock
-from tests.client.attaching.peer import Peer, running_peer
+from examples import orders_service
 from tests.conftest import HandClock, RunningServer
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "client.md").read_text("utf-8")
@@ -29,20 +27,6 @@ SEED_NAMES = (
 )  # fmt: skip
 
 
-class Orders(Peer):
-    """The shop's service, which takes every token that is one."""
-
-    def service(self, call_details: grpc.HandlerCallDetails) -> Any:
-        """Two methods."""
-        if call_details.method.endswith("/Get"):
-            return grpc.unary_unary_rpc_method_handler(self._unary_unary)
-        return grpc.unary_stream_rpc_method_handler(self._unary_stream)
-
-    def _check(self, context: grpc.ServicerContext) -> None:
-        shown = dict(context.invocation_metadata()).get("authorization", "")
-        assert read_access_token(str(shown).removeprefix("Bearer ")).user_id == "sara"
-
-
 @pytest.fixture
 def clock() -> HandClock:
     """The server's clock begins at the time that the page sees, which has no other."""
@@ -51,12 +35,12 @@ def clock() -> HandClock:
 
 @pytest.fixture
 def surroundings(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The environment of a reader: a development server, and the shop's."""
-    with running_peer(Orders()) as orders:
+    """The environment of a reader: a development server, and the orders service of the examples."""
+    with orders_service.serving(server.target, server.credential, "dev", "127.0.0.1:0") as orders:
         environ = {
             "AUTHSVC_TARGET": server.target,
             "AUTHSVC_CREDENTIAL": server.credential,
-            "ORDERS_TARGET": orders.target,
+            "ORDERS_TARGET": orders,
         }
         for name, value in environ.items():
             monkeypatch.setenv(name, value)

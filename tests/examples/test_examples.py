@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ from tests.refusals import read_refusal
 from tests.rpc.surface import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 50.0
 
 
 @pytest.fixture
@@ -189,31 +192,67 @@ def test_a_service_takes_calls_of_users(server: RunningServer, client: AuthClien
         assert [call("Ping"), call("Get")] == [b"order 7", "TOKEN_MISSING"]
         assert [call("Forgotten", each) for each in (sara, admin)] == ["METHOD_WITHOUT_RULE"] * 2
         client.revoke_tokens(RevokeTokensRequest(api_key="dev", user_id="sara"))
-        assert eventually(lambda: call("Get", sara), "REVOKED".__eq__) == "REVOKED"
+        assert eventually(lambda: call("Get", sara), lambda said: said == "REVOKED") == "REVOKED"
 
 
 def test_examples_run_as_programs(server: RunningServer, tmp_path: Path) -> None:
-    """By the lines that their texts give."""
+    """By the lines that their texts give; those that go on end well when they are told to."""
     server.new_app("stage", anonymous_enabled=True, public_anonymous_cids=("livestream:*",))
     environ = {"AUTHSVC_TARGET": server.target, "AUTHSVC_CREDENTIAL": server.credential, "AUTHSVC_API_KEY": "stage"}
-    for line, said in (
-        (["examples.livestream_viewer", "livestream:1"], "!anon may watch livestream:1"),
-        (["examples.orders_service", "127.0.0.1:0"], r"orders on 127.0.0.1:\d+"),
-        (["examples.worker", str(tmp_path / "session")], r"worked with a token of \d+ characters"),
+    for line, said, how in (
+        (["examples.livestream_viewer", "livestream:1"], "!anon may watch livestream:1", None),
+        (["examples.orders_service", "127.0.0.1:0"], r"orders on 127.0.0.1:\d+", signal.SIGTERM),
+        (["examples.worker", str(tmp_path / "session")], r"worked with a token of \d+ characters", signal.SIGINT),
     ):
-        command = [sys.executable, "-m", *line]
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=50,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-        assert re.search(said, done.stdout)
+        with started(line, environ) as program:
+            assert program.stdout is not None
+            assert re.fullmatch(said, program.stdout.readline().strip())
+            if how is not None:
+                program.send_signal(how)
+            rest, complaints = program.communicate(timeout=PATIENCE)
+            assert (program.returncode, complaints) == (0, ""), rest
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        (["examples.worker", "file"], "AUTHSVC_TARGET and AUTHSVC_CREDENTIAL"),
+        (["examples.orders_service", "127.0.0.1:0"], "AUTHSVC_TARGET and AUTHSVC_CREDENTIAL"),
+        (["examples.livestream_viewer", "livestream:1"], "AUTHSVC_TARGET"),
+    ],
+)
+def test_what_is_missing_is_named(server: RunningServer, line: list[str], named: str) -> None:
+    """A variable that is not set, then the argument, each in one line."""
+    with started(line, {}) as program:
+        assert program.communicate(timeout=PATIENCE) == ("", f"set {named}: examples/README.md says how\n")
+        assert program.returncode == 1
+    environ = {"AUTHSVC_TARGET": server.target, "AUTHSVC_CREDENTIAL": server.credential}
+    with started(line[:1], environ) as program:
+        said, complaint = program.communicate(timeout=PATIENCE)
+        assert (program.returncode, said, complaint.partition(" ")[0], complaint.count("\n")) == (1, "", "give", 1)
+
+
+def test_a_call_that_is_not_open_is_said_to_be(server: RunningServer) -> None:
+    """The viewer ends with the reason, and no traceback."""
+    environ = {"AUTHSVC_TARGET": server.target}
+    with started(["examples.livestream_viewer", "livestream:1"], environ) as program:
+        said, complaint = program.communicate(timeout=PATIENCE)
+        assert (program.returncode, complaint) == (1, "")
+        assert said == "livestream:1 is not open to everyone in the app dev: SCOPE_NOT_PUBLIC\n"
+
+
+@contextmanager
+def started(line: Sequence[str], environ: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A program of the examples, which is ended if it did not end."""
+    command, pipe = [sys.executable, "-m", *line], subprocess.PIPE
+    program = subprocess.Popen(
+        command, cwd=ROOT, env=dict(environ), stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
+    )
+    try:
+        yield program
+    finally:
+        program.kill()
+        program.communicate()
 
 
 def test_every_example_is_listed() -> None:

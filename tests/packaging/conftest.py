@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -15,7 +17,7 @@ import pytest
 from tools.locks import ROOT
 
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
-_INSTALLING_S, _RUNNING_S = 240, 60
+INSTALLING_S, RUNNING_S = 240, 60
 
 
 @dataclass(frozen=True)
@@ -30,17 +32,29 @@ class Environment:
 
     def run(self, *command: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run a program of it by name, with these settings and none of authsvc's besides."""
+        with self.started(*command, **environ) as program:
+            said, complaints = program.communicate(timeout=RUNNING_S)
+            return subprocess.CompletedProcess(program.args, program.returncode, said, complaints)
+
+    @contextmanager
+    def started(self, *command: str | Path, **environ: str) -> Iterator[subprocess.Popen[str]]:
+        """The same while it runs; it is ended if it did not end."""
         name, *arguments = map(str, command)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AUTHSVC_", "PYTHON"))}
-        return subprocess.run(
+        program = subprocess.Popen(
             [str(self.program(name)), *arguments],
             cwd=self.folder,
             env={**kept, **environ},
-            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-            timeout=_RUNNING_S,
         )
+        try:
+            yield program
+        finally:
+            program.kill()
+            program.communicate()
 
     def python(self, program: str, *arguments: str, **environ: str) -> str:
         """What a Python program writes there; it has to end well."""
@@ -68,7 +82,7 @@ def client_only(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Enviro
     venv.create(folder / "venv", with_pip=False)
     environment = Environment(folder / "venv")
     command = [*PIP, "--python", str(environment.program("python")), "install", str(wheel)]
-    subprocess.run(command, check=True, timeout=_INSTALLING_S)
+    subprocess.run(command, check=True, timeout=INSTALLING_S)
     return environment
 
 
@@ -86,7 +100,7 @@ def _find_packages(folder: Path) -> None:
         str(folder),
         "structlog>=26",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_INSTALLING_S)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=INSTALLING_S)
     if done.returncode:
         _unavailable(f"pip finds no packages: {done.stderr.strip()[-300:]}")
 

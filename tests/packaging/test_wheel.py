@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import tomllib
 import zipfile
 from pathlib import Path
@@ -14,8 +16,9 @@ from packaging.utils import canonicalize_name
 
 import authsvc.client as sdk
 from authsvc import __version__
-from tests.conftest import RunningServer
-from tests.packaging.conftest import Environment
+from authsvc.clock import system_clock
+from tests.conftest import HandClock, RunningServer
+from tests.packaging.conftest import INSTALLING_S, PIP, RUNNING_S, Environment
 from tools.locks import ROOT
 
 pytestmark = pytest.mark.timeout(300)
@@ -52,6 +55,26 @@ async def main():
 asyncio.run(main())
 """
 
+BACKEND = """
+import asyncio
+from examples.token_backend import COOKIE, from_environment
+
+async def main():
+    scope = {"type": "http", "method": "GET", "path": "/api/token", "query_string": b"", "root_path": ""}
+    scope["headers"] = [(b"cookie", COOKIE.encode() + b"=cookie-of-sara")]
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        if message["type"] == "http.response.start":
+            print(message["status"])
+
+    await from_environment()(scope, receive, send)
+
+asyncio.run(main())
+"""
+
 EVERYTHING = """
 import json, sys
 import authsvc.client as sdk
@@ -65,6 +88,12 @@ import json
 from importlib.metadata import distributions
 print(json.dumps([distribution.name for distribution in distributions()]))
 """
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    """The server's clock begins at the time that other processes see."""
+    return HandClock(system_clock())
 
 
 def files_of(wheel: Path) -> set[str]:
@@ -116,6 +145,49 @@ def test_all_that_the_client_offers_is_there(client_only: Environment) -> None:
 def test_a_program_does_the_main_job(client_only: Environment, server: RunningServer, program: str, said: str) -> None:
     """Tokens are issued, renewed and checked by what was installed."""
     assert client_only.python(program, server.target, server.credential) == said
+
+
+@pytest.fixture
+def examples(client_only: Environment, server: RunningServer) -> dict[str, str]:
+    """The programs beside the environment, and what they are told; an app that lets everyone watch."""
+    shutil.copytree(ROOT / "examples", client_only.folder / "examples", dirs_exist_ok=True)
+    server.new_app("stage", anonymous_enabled=True, public_anonymous_cids=("livestream:*",))
+    return {
+        "AUTHSVC_TARGET": server.target,
+        "AUTHSVC_CREDENTIAL": server.credential,
+        "AUTHSVC_API_KEY": "stage",
+        "SHOP_SESSIONS": "cookie-of-sara=sara",
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (("livestream_viewer", "livestream:1"), "!anon may watch livestream:1"),
+        (("orders_service", "127.0.0.1:0"), "orders on 127.0.0.1:"),
+        (("worker", "session"), "worked with a token of "),
+    ],
+)
+def test_the_examples_run(client_only: Environment, examples: dict[str, str], line: tuple[str, ...], said: str) -> None:
+    """With what was installed and nothing else; those that go on are told to end."""
+    name, *arguments = line
+    with client_only.started("python", "-m", f"examples.{name}", *arguments, **examples) as program:
+        assert program.stdout is not None
+        first = program.stdout.readline()
+        if name != "livestream_viewer":
+            program.terminate()
+        rest = program.communicate(timeout=RUNNING_S)
+        assert (first.startswith(said), program.returncode) == (True, 0), rest
+
+
+def test_the_backend_runs_with_starlette(client_only: Environment, examples: dict[str, str]) -> None:
+    """Which is all that has to be installed beside the client."""
+    beside = client_only.folder / "starlette"
+    command = [*PIP, "--python", str(client_only.program("python")), "install", "--target", str(beside), "starlette"]
+    subprocess.run(command, check=True, timeout=INSTALLING_S)
+    path = f"{beside}:{client_only.folder}"
+    done = client_only.run("python", "-c", BACKEND, PYTHONPATH=path, **examples)
+    assert (done.stdout, done.stderr) == ("200\n", "")
 
 
 @pytest.mark.parametrize("command", [("authsvc", "--version"), ("authsvc",), ("python", "-m", "authsvc", "serve")])
