@@ -19,7 +19,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from authsvc.logs import Level, LogSettingError, parse_levels
 
 PREFIX = "AUTHSVC_"
-CLIENT_NAMES = frozenset({"AUTHSVC_TARGET", "AUTHSVC_CREDENTIAL", "AUTHSVC_CREDENTIAL_FILE"})
+# Those of commands and programs that talk to a server.
+CLIENT_NAMES = frozenset(
+    f"{PREFIX}{name}"
+    for name in ("TARGET", "CREDENTIAL", "CREDENTIAL_FILE", "API_KEY", "TLS_CA", "CLIENT_CERT", "CLIENT_KEY")
+)
 # Settings of the contract that this version does not act on: set, they would be promises it does not keep.
 NOT_SERVED = frozenset(
     f"{PREFIX}{name}"
@@ -35,6 +39,8 @@ _OF_KUBERNETES = (f"{PREFIX}SERVICE_", f"{PREFIX}PORT")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SPAN = re.compile(r"(\d{1,9})([smhd]?)", re.ASCII)
 _COULD_BE_LEVELS = re.compile(r"[A-Za-z0-9_.=, -]{0,128}", re.ASCII)
+# What the library says in words for programmers.
+_OUR_WORDS = dict.fromkeys(("bool_parsing", "bool_type"), "must be yes or no (true or false)")
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.*-]+):(?P<port>\d{1,5})", re.ASCII)
 
 
@@ -182,7 +188,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     Raises ``SettingsInvalid`` for a name that is misspelt, one that this version does not act on, a value that does
     not parse, and a file that cannot be read or names something unknown.
     """
-    _check_names(environ)
+    check_names(environ)
     try:
         return Settings(**{**_of_file(environ.get(f"{PREFIX}CONFIG_FILE")), **_of_environment(environ)})
     except ValidationError as fault:
@@ -205,7 +211,8 @@ def _of_file(file: str | None) -> Mapping[str, Any]:
         raise SettingsInvalid(f"{PREFIX}CONFIG_FILE: {fault}") from None
 
 
-def _check_names(environ: Mapping[str, str]) -> None:
+def check_names(environ: Mapping[str, str]) -> None:
+    """Raise ``SettingsInvalid`` for each name that is misspelt or that this version does not act on."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {f"{PREFIX}CONFIG_FILE"}
     faults = []
     for name in sorted(environ):
@@ -214,7 +221,7 @@ def _check_names(environ: Mapping[str, str]) -> None:
         if name in NOT_SERVED:
             faults.append(f"{name} is not supported by this version: unset it")
         else:
-            nearest = difflib.get_close_matches(name, known | CLIENT_NAMES, n=1, cutoff=0.0)
+            nearest = difflib.get_close_matches(name.upper(), known | CLIENT_NAMES, n=1, cutoff=0.0)
             faults.append(f"{name} is not a setting; did you mean {nearest[0]}?")
     if faults:
         raise SettingsInvalid("\n".join(faults))
@@ -228,5 +235,5 @@ def _sentence(fault: Any) -> str:
             return f"{name} in {PREFIX}CONFIG_FILE is not supported by this version: leave it out"
         nearest = difflib.get_close_matches(name, Settings.model_fields, n=1, cutoff=0.0)
         return f"{name} in {PREFIX}CONFIG_FILE is not a setting; did you mean {nearest[0]}?"
-    text: str = fault["msg"].removeprefix("Value error, ")
+    text: str = _OUR_WORDS.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
     return f"{variable}: {text}" if name else text

@@ -14,7 +14,7 @@ AppKey = Annotated[
         "--app",
         "--api-key",
         metavar="KEY",
-        help="The app, by api_key. Left out: the development server's app, or the account's only one.",
+        help="The app, by api_key. Left out: AUTHSVC_API_KEY, the development server's app, or the account's only one.",
     ),
 ]
 Etag = Annotated[str, typer.Option("--etag", metavar="ETAG", help="Only if this is still its state.")]

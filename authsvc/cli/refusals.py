@@ -17,7 +17,10 @@ FAILED = 1
 
 
 class CommandFailed(Exception):
-    """A command that cannot be done: a reason that programs compare, a sentence for people, faults by field."""
+    """A command that cannot be done: a reason that programs compare, a sentence for people, faults by field.
+
+    A fault with an ``option`` is told to people by the name that it has on the command line.
+    """
 
     def __init__(
         self,
@@ -35,12 +38,12 @@ class CommandFailed(Exception):
 
     def document(self) -> dict[str, Any]:
         """The error for programs."""
-        faults = [dict(violation) for violation in self.violations]
+        faults = [{name: fault[name] for name in fault if name != "option"} for fault in self.violations]
         return {"error": {"reason": self.reason, "message": self.message, "violations": faults, **self.more}}
 
     def lines(self) -> list[str]:
         """The error for people."""
-        faults = [f"  {violation['field']}: {violation['description']}" for violation in self.violations]
+        faults = [f"  {fault.get('option', fault['field'])}: {fault['description']}" for fault in self.violations]
         return [f"{self.reason}: {self.message}", *faults]
 
 

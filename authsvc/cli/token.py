@@ -13,8 +13,8 @@ from authsvc.cli.options import AppKey, AsJson
 from authsvc.cli.output import json_of, print_facts, print_json, print_secret
 from authsvc.cli.refusals import FAILED
 from authsvc.cli.revoking import revoke as revoke_target
-from authsvc.cli.token_words import info_facts, pair_facts
-from authsvc.cli.words import enum_word, yes_or_no
+from authsvc.cli.token_words import pair_facts, verdict_facts
+from authsvc.cli.words import enum_word
 from authsvc.clock import system_clock
 from authsvc.v1.auth_pb2 import (
     IssueTokenRequest,
@@ -24,7 +24,6 @@ from authsvc.v1.auth_pb2 import (
     RevokeTokensRequest,
     RoleCheck,
     ValidateTokenRequest,
-    ValidateTokenResponse,
 )
 from authsvc.verify.development import make_development_token
 
@@ -173,7 +172,7 @@ def validate(
     if as_json:
         print_json(json_of(answer))
     else:
-        _show_verdict(answer)
+        print_facts(verdict_facts(answer, system_clock()))
     raise typer.Exit(0 if answer.active else FAILED)
 
 
@@ -255,13 +254,3 @@ def _show_pair(answer: IssueTokenResponse | RefreshTokenResponse, as_json: bool)
     print_secret("token", answer.token)
     if answer.refresh_token:
         print_secret("refresh token", answer.refresh_token)
-
-
-def _show_verdict(answer: ValidateTokenResponse) -> None:
-    status = enum_word(answer, "status")
-    facts = [("active", yes_or_no(answer.active)), ("status", status), ("message", answer.message)]
-    if answer.error_code:
-        facts.append(("error code", str(answer.error_code)))
-    if answer.HasField("info"):
-        facts += info_facts(answer.info, system_clock())
-    print_facts(facts)

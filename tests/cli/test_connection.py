@@ -8,8 +8,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from authsvc.cli.connection import NOT_CONNECTED, Server, find_server
 from authsvc.cli.refusals import CommandFailed
+from authsvc.cli.target import NOT_CONNECTED, Server, find_server
 from tests.cli.conftest import Run
 from tests.client.scripted import aborts, scripted_server
 from tests.conftest import RunningServer
@@ -77,9 +77,11 @@ def test_a_target_wants_exactly_one_credential(credentials: dict[str, str]) -> N
     [b"", b"{", b"[]", b"7", b'{"target": "x"}', b'{"target": 1, "api_key": "a", "credential": "c"}', b"\xff\xfe"],
 )
 def test_a_spoilt_dev_json_is_told(content: bytes, tmp_path: Path) -> None:
-    """Whatever the file holds, the command says which file is wrong."""
+    """Whatever the file holds, the command says which file is wrong, and who writes it."""
     (tmp_path / "dev.json").write_bytes(content)
-    assert "dev.json" in refusal({"AUTHSVC_STATE_DIR": str(tmp_path)})
+    sentence = refusal({"AUTHSVC_STATE_DIR": str(tmp_path)})
+    assert str(tmp_path / "dev.json") in sentence
+    assert sentence.endswith("; a development server writes it anew when it starts (`make run`)")
 
 
 @pytest.mark.parametrize("content", [None, b"ask1_secret\xff"], ids=["missing", "not text"])
@@ -91,6 +93,84 @@ def test_a_credential_file_that_cannot_be_read_is_told(content: bytes | None, tm
     sentence = refusal({"AUTHSVC_TARGET": "auth:443", "AUTHSVC_CREDENTIAL_FILE": str(path)})
     assert str(path) in sentence
     assert "secret" not in sentence
+
+
+@pytest.mark.parametrize(
+    "target", ["127.0.0.1", "auth.example", "http://auth:443", "https://auth.example", "auth:0", "auth:65536", "auth:",
+               ":443", "auth:https", "auth:443/x", "dns:///auth", "ipv4:127.0.0.1", "[::1]", "::1", "a b:1", "a@b:1"]
+)  # fmt: skip
+def test_a_target_is_a_host_with_a_port(target: str) -> None:
+    """What would be taken for port 443, or for the name of a host, is refused; it may hold a password by mistake."""
+    sentence = refusal({"AUTHSVC_TARGET": target, "AUTHSVC_CREDENTIAL": "ask1_x"})
+    assert sentence == "AUTHSVC_TARGET: write host:port, such as auth.example:443 or 127.0.0.1:50051"
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["127.0.0.1:50051", "auth.example:443", "[::1]:50051", "dns:///auth.example:443", "dns:auth:443",
+     "dns://192.0.2.1/auth:443", "ipv4:127.0.0.1:1,127.0.0.1:2", "ipv6:[::1]:1", "unix:/run/authsvc", "unix:socket"],
+)  # fmt: skip
+def test_every_form_of_a_target_is_taken(target: str) -> None:
+    """Those of gRPC that name their port, or need none."""
+    assert find_server({"AUTHSVC_TARGET": target, "AUTHSVC_CREDENTIAL": "ask1_x"}).target == target
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"), [("AUTHSVC_TARGTE", "AUTHSVC_TARGET"), ("AUTHSVC_CREDENTIALFILE", "AUTHSVC_CREDENTIAL_FILE")]
+)
+def test_a_misspelt_name_is_refused(misspelt: str, meant: str, tmp_path: Path) -> None:
+    """As the server does, with the nearest name: the command would talk to a server that was not meant."""
+    (tmp_path / "dev.json").write_text(json.dumps(DEV))
+    sentence = refusal({misspelt: "canary", "AUTHSVC_STATE_DIR": str(tmp_path)})
+    assert sentence == f"{misspelt} is not a setting; did you mean {meant}?"
+
+
+def test_the_servers_own_settings_are_no_slips(tmp_path: Path) -> None:
+    """One environment may serve both, and a cluster has names of its own."""
+    (tmp_path / "dev.json").write_text(json.dumps(DEV))
+    others = {
+        "AUTHSVC_LISTEN": "127.0.0.1:1",
+        "AUTHSVC_PORT_50051_TCP": "tcp://10.0.0.1:50051",
+        "AUTHSVC_KEK_FILE": "k",
+    }
+    assert find_server({"AUTHSVC_STATE_DIR": str(tmp_path), **others}).target == DEV["target"]
+
+
+def test_a_word_that_is_neither_yes_nor_no_is_refused() -> None:
+    """A misspelt `true` is not taken for `false`."""
+    environ = {"AUTHSVC_TARGET": "auth:1", "AUTHSVC_CREDENTIAL": "x", "AUTHSVC_ALLOW_PLAINTEXT": "treu"}
+    assert refusal(environ) == "AUTHSVC_ALLOW_PLAINTEXT: must be yes or no (true or false)"
+
+
+def test_the_environment_names_the_app(tmp_path: Path) -> None:
+    """Beside a target, and before that of a development server."""
+    (tmp_path / "dev.json").write_text(json.dumps(DEV))
+    named = {"AUTHSVC_TARGET": "auth:443", "AUTHSVC_CREDENTIAL": "ask1_x"}
+    assert find_server({**named, "AUTHSVC_API_KEY": "shop"}).api_key == "shop"
+    assert find_server({"AUTHSVC_STATE_DIR": str(tmp_path), "AUTHSVC_API_KEY": "shop"}).api_key == "shop"
+
+
+@pytest.mark.parametrize("variable", ["AUTHSVC_TLS_CA", "AUTHSVC_CLIENT_CERT", "AUTHSVC_CLIENT_KEY"])
+def test_tls_is_for_a_server_that_is_named(variable: str, tmp_path: Path) -> None:
+    """A development server speaks plaintext: whoever asks for TLS means another one."""
+    (tmp_path / "dev.json").write_text(json.dumps(DEV))
+    sentence = refusal({variable: "x", "AUTHSVC_STATE_DIR": str(tmp_path)})
+    assert sentence == f"{variable} is set, but AUTHSVC_TARGET does not say for which server"
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"CLIENT_CERT": "c"}, "AUTHSVC_CLIENT_CERT and AUTHSVC_CLIENT_KEY go together"),
+        ({"CLIENT_KEY": "k"}, "AUTHSVC_CLIENT_CERT and AUTHSVC_CLIENT_KEY go together"),
+        ({"TLS_CA": "ca", "ALLOW_PLAINTEXT": "yes"}, "AUTHSVC_TLS_CA asks for TLS, and AUTHSVC_ALLOW_PLAINTEXT gives"),
+        ({"CLIENT_CERT": "c", "CLIENT_KEY": "k", "ALLOW_PLAINTEXT": "1"}, "AUTHSVC_CLIENT_CERT asks for TLS"),
+    ],
+)
+def test_settings_of_tls_that_do_not_go_together_are_refused(settings: dict[str, str], sentence: str) -> None:
+    """What is asked for is never half done."""
+    named = {"AUTHSVC_TARGET": "auth:443", "AUTHSVC_CREDENTIAL": "ask1_x"}
+    assert sentence in refusal({**named, **{f"AUTHSVC_{name}": value for name, value in settings.items()}})
 
 
 def test_a_server_does_not_print_its_credential() -> None:
@@ -113,6 +193,16 @@ def test_a_server_that_is_gone_is_named(offline: Run) -> None:
     ended = offline("token", "validate", "x", AUTHSVC_TARGET=target, AUTHSVC_CREDENTIAL="ask1_x")
     assert (ended.code, ended.err.count("\n")) == (1, 1)
     assert ended.err.startswith(f"UNAVAILABLE: no authsvc answers at {target}: start one with `make run`")
+
+
+def test_a_development_server_that_is_gone_is_named_with_its_file(offline: Run, tmp_path: Path) -> None:
+    """Another server may serve the same folder: the way to it is named."""
+    with scripted_server() as gone:
+        (tmp_path / "dev.json").write_text(json.dumps({**DEV, "target": gone.target}))
+    said = offline("apps", "list").err
+    assert (
+        f"set AUTHSVC_TARGET and AUTHSVC_CREDENTIAL where another is meant than {tmp_path / 'dev.json'} names" in said
+    )
 
 
 @pytest.mark.parametrize(
@@ -160,3 +250,18 @@ def test_errors_name_each_field_for_people(cli: Run) -> None:
     reason, *faults = ended.err.splitlines()
     assert reason.startswith("INVALID_REQUEST: ")
     assert [fault.partition(": ")[0] for fault in faults] == ["  user.id", "  user.role"]
+
+
+def test_a_missing_app_is_told_by_its_option(server: RunningServer, offline: Run) -> None:
+    """On the command line the field is an option; programs are told the field. The environment may name the app."""
+    server.new_app("shop")
+    named = {"AUTHSVC_TARGET": server.target, "AUTHSVC_CREDENTIAL": server.credential}
+    asked = ("token", "issue", "--user", "sara")
+    assert "  --app: must name the app: the caller may act for several; say --app KEY, or set AUTHSVC_API_KEY\n" in (
+        offline(*asked, **named).err
+    )
+    (fault,) = json.loads(offline(*asked, "--json", **named).err)["error"]["violations"]
+    assert fault.keys() == {"field", "description", "reason"}
+    assert fault["field"] == "api_key"
+    assert offline(*asked, **named, AUTHSVC_API_KEY="shop").facts["app"] == "shop"
+    assert offline(*asked, "--app", "dev", **named, AUTHSVC_API_KEY="shop").facts["app"] == "dev"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from authsvc.clock import system_clock
 from tests.cli.conftest import Ended, Run
 from tests.conftest import HandClock, RunningServer
 
@@ -136,6 +137,29 @@ def test_an_inactive_token_ends_with_1(cli: Run, clock: HandClock) -> None:
     assert (ended.code, ended.facts["status"], ended.facts["error code"], ended.err) == (1, "EXPIRED", "40", "")
     document = validated(cli, token, "--json")
     assert (document.code, document.json["active"], document.json["status"]) == (1, False, "TOKEN_STATUS_EXPIRED")
+
+
+def test_a_token_past_its_end_is_active_within_the_clock_skew(cli: Run, clock: HandClock) -> None:
+    """The answer says why it is active still: the app's skew, or a clock that is wrong."""
+    clock.move(seconds=(system_clock() - clock()).total_seconds() - 100)
+    token = str(issued(cli, "--user", "sara", "--ttl", "90s")["token"])
+    clock.move(seconds=100)
+    ended = validated(cli, token)
+    assert (ended.code, ended.facts["active"]) == (0, "yes")
+    assert "clock_skew" in ended.facts["note"]
+    clock.move(seconds=30)
+    assert "note" not in validated(cli, token).facts, "it has expired"
+    clock.move(hours=-1)
+    assert (
+        "one of them is wrong"
+        in validated(cli, str(issued(cli, "--user", "sara", "--ttl", "1m")["token"])).facts["note"]
+    )
+
+
+def test_a_token_that_lives_has_no_note(cli: Run, clock: HandClock) -> None:
+    """Where its end lies ahead, or where it has none, there is nothing to explain."""
+    clock.move(seconds=(system_clock() - clock()).total_seconds())
+    assert "note" not in validated(cli, str(issued(cli, "--user", "sara")["token"])).facts
 
 
 def test_questions_are_asked(cli: Run) -> None:
