@@ -12,9 +12,11 @@ from authsvc.config import Settings, SettingsInvalid, load_settings
 from authsvc.errors import AuthError
 from authsvc.logs import LogSettingError
 from authsvc.signing.sealing import Kek, KekUnusable, SealBroken, load_kek
+from authsvc.storage import store_exists
 from authsvc.storage.errors import StoreRefused
 
 KEK_RECIPE = "make one with: (umask 077; head -c 32 /dev/urandom > kek) and keep a copy apart from the store's backups"
+LAST_SEALED_WITH = "only the key that the store was last sealed with opens it"
 
 
 @contextmanager
@@ -37,12 +39,27 @@ def settings_of_process() -> Settings:
         return load_settings(os.environ)
 
 
-def kek_of(settings: Settings) -> Kek:
-    """The key-encryption key; raises ``Refused`` where there is none."""
+def kek_of(settings: Settings, *, which: str = LAST_SEALED_WITH) -> Kek:
+    """The key-encryption key; raises ``Refused`` where none is named, and says ``which`` is wanted for what is there.
+
+    A new one is advised for a new store alone.
+    """
     if settings.kek_file is None:
-        raise Refused(f"AUTHSVC_KEK_FILE must name the file of the key that seals all others; {KEK_RECIPE}")
+        raise Refused(
+            f"AUTHSVC_KEK_FILE must name the file of the key that seals all others; {_advice(settings, which)}"
+        )
     with refusing():
         return load_kek(Path(settings.kek_file))
+
+
+def _advice(settings: Settings, which: str) -> str:
+    of_development = settings.state_dir / "kek"
+    found = f" ({of_development} is that of a development server)" if of_development.exists() else ""
+    with refusing():
+        exists = store_exists(settings.store_url)
+    if exists or which != LAST_SEALED_WITH:
+        return f"{which}{found}"
+    return KEK_RECIPE if exists is False else f"for a store that is there, {which}; for a new one {KEK_RECIPE}"
 
 
 def check_exposure(settings: Settings, *, dev: bool) -> None:

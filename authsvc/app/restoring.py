@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from authsvc.app import Refused
 from authsvc.app.refusals import kek_of, refusing, settings_of_process
 from authsvc.clock import system_clock, system_randomness
-from authsvc.signing.sealing import Sealer
+from authsvc.signing.sealing import OtherKek, Sealer
 from authsvc.storage import back_up, restore
 from authsvc.storage.base import TrustState
 from authsvc.storage.rows.restoring import BackedUp, Check, Progress, Restored
 from authsvc.trust.learning import signing_key_place
 from authsvc.trust.secrets import secret_place
+
+OF_ITS_TIME = "only the KEK file of the backup's time opens it, which `authsvc kek rotate` may have replaced since"
 
 
 def back_up_store(file: Path) -> BackedUp:
@@ -24,10 +27,13 @@ def back_up_store(file: Path) -> BackedUp:
 def restore_store(file: Path | None, *, progress: Progress) -> Restored:
     """Make the copy in that file the store, or take what is in its place (None). Raises ``Refused``."""
     settings = settings_of_process()
-    sealer = Sealer(kek_of(settings), system_randomness)
+    sealer = Sealer(kek_of(settings, which=OF_ITS_TIME), system_randomness)
     copy = None if file is None else file.absolute()
     with refusing():
-        return restore(settings.store_url, copy, check=opens_with(sealer), progress=progress, clock=system_clock)
+        try:
+            return restore(settings.store_url, copy, check=opens_with(sealer), progress=progress, clock=system_clock)
+        except OtherKek:
+            raise Refused(f"sealed under another KEK than AUTHSVC_KEK_FILE holds: {OF_ITS_TIME}") from None
 
 
 def opens_with(sealer: Sealer) -> Check:

@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+from contextlib import ExitStack, nullcontext
 from datetime import timedelta
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -14,7 +15,9 @@ from types import FrameType
 from authsvc import __version__
 from authsvc.app import Refused
 from authsvc.app.composition import Domain, build_server, open_domain
-from authsvc.app.dev import dev_kek, greeting, make_dev_things
+from authsvc.app.dev import holding_dev_json, make_dev_things
+from authsvc.app.dev_kek import dev_kek, knowing_the_kek
+from authsvc.app.greeting import greeting
 from authsvc.app.observing import open_tracing
 from authsvc.app.readiness import Readiness
 from authsvc.app.refusals import check_exposure, kek_of, refusing, settings_of_process
@@ -35,6 +38,7 @@ def run_server(*, dev: bool) -> int:
     with refusing():
         kek = dev_kek(settings, system_randomness) if dev else kek_of(settings)
         with (
+            knowing_the_kek(settings) if dev else nullcontext(),
             open_domain(settings, kek, migrate=dev) as domain,
             open_tracing(os.environ, domain.logs.get_logger("server")) as tracing,
         ):
@@ -54,13 +58,17 @@ def _serve(server: RpcServer, domain: Domain, settings: Settings, stopping: Simp
     log = domain.logs.get_logger("server")
     try:
         port = server.listen(settings.listen, _tls(settings, domain))
-    except (AddressUnusable, TlsUnusable) as fault:
+    except AddressUnusable as fault:
+        raise Refused(f"{fault} Set AUTHSVC_LISTEN to another one") from None
+    except TlsUnusable as fault:
         raise Refused(str(fault)) from None
+    mine = ExitStack()  # what this server leaves to others once it stops
     readiness = Readiness(domain.store, domain.freshness, server.health, domain.logs.get_logger("storage"))
     try:
         target = f"{settings.listen.rpartition(':')[0]}:{port}"
         if dev:
-            print(greeting(target, make_dev_things(domain, settings, target)), flush=True)
+            ours = mine.enter_context(holding_dev_json(settings))
+            print(greeting(target, make_dev_things(domain, settings, target, ours=ours)), flush=True)
         domain.follower.start()
         domain.keeper.start()
         domain.janitor.start()
@@ -70,6 +78,7 @@ def _serve(server: RpcServer, domain: Domain, settings: Settings, stopping: Simp
         wait_for(partial(_told, stopping))
         log.info("server stopping")
     finally:
+        mine.close()
         server.stop(lame_duck=settings.lame_duck, grace=settings.shutdown_grace)
         readiness.stop()
     log.info("server stopped")

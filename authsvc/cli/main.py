@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from authsvc import __version__
-from authsvc.cli.accounts import accounts
+from authsvc.cli.accounts import accounts, bootstrap, recover
 from authsvc.cli.apps import apps
 from authsvc.cli.audit import audit
 from authsvc.cli.backup import backup, restore
@@ -19,13 +19,22 @@ from authsvc.cli.revocations import revocations
 from authsvc.cli.rotations import guest_key, kek, refresh_key
 from authsvc.cli.serve import serve
 from authsvc.cli.sessions import sessions
-from authsvc.cli.token import token
+from authsvc.cli.target import WHICH_SERVER
+from authsvc.cli.token import development, inspect, token
 
+TALKS_TO_A_SERVER = (
+    "Talks to the server that AUTHSVC_TARGET and AUTHSVC_CREDENTIAL (or AUTHSVC_CREDENTIAL_FILE) name, else to the "
+    "development server; `authsvc --help` has more."
+)
+WORKS_ON_THE_STORE = (
+    "Works on the store itself: the one that AUTHSVC_STORE names, else authsvc.db in AUTHSVC_STATE_DIR (./var). "
+    "AUTHSVC_KEK_FILE names the key that it is sealed with; a development server's is the file kek in that folder."
+)
 EXIT_CODES = "Exit codes: 0 done, 1 refused or failed (also a token that is not active), 2 wrong usage, 130 Ctrl-C."
 
 app = typer.Typer(
     help="The token authority: run it, and talk to a running one.",
-    epilog=EXIT_CODES,
+    epilog=f"{WHICH_SERVER}\n\n{EXIT_CODES}",
     no_args_is_help=True,
     add_completion=False,
     # Plain text: an error stays one line that programs and people can search for.
@@ -34,9 +43,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(serve)
-app.command()(migrate)
-app.command()(backup)
-app.command()(restore)
+app.command(epilog=WORKS_ON_THE_STORE)(migrate)
+app.command(epilog=WORKS_ON_THE_STORE)(backup)
+app.command(epilog=WORKS_ON_THE_STORE)(restore)
 app.add_typer(accounts, name="accounts")
 app.add_typer(apps, name="apps")
 app.add_typer(audit, name="audit")
@@ -48,6 +57,14 @@ app.add_typer(refresh_key, name="refresh-key")
 app.add_typer(revocations, name="revocations")
 app.add_typer(sessions, name="sessions")
 app.add_typer(token, name="token")
+
+_OFFLINE = (inspect, development)
+for nouns in (accounts, apps, audit, keys, logging, revocations, sessions, token, guest_key, kek, refresh_key):
+    for command in nouns.registered_commands:
+        if nouns in (guest_key, kek, refresh_key) or command.callback in (bootstrap, recover):
+            command.epilog = WORKS_ON_THE_STORE
+        elif command.callback not in _OFFLINE:
+            command.epilog = TALKS_TO_A_SERVER
 
 
 def _print_version(asked: bool) -> None:

@@ -28,8 +28,8 @@ WHICH_SERVER = (
 
 _PREFIX = "AUTHSVC_"
 _OF_A_SERVER = ("CREDENTIAL", "CREDENTIAL_FILE", "TLS_CA", "CLIENT_CERT", "CLIENT_KEY")
-_READ = frozenset(
-    f"{_PREFIX}{name}" for name in (*_OF_A_SERVER, "TARGET", "API_KEY", "STATE_DIR", "ALLOW_PLAINTEXT", "CONFIG_FILE")
+READ_BY_COMMANDS = frozenset(
+    f"{_PREFIX}{name}" for name in (*_OF_A_SERVER, "TARGET", "API_KEY", "STATE_DIR", "ALLOW_PLAINTEXT")
 )
 _DEV_NAMES = ("target", "api_key", "credential")
 _REWRITTEN: Final = "a development server writes it anew when it starts (`make run`)"
@@ -77,7 +77,7 @@ def find_server(environ: Mapping[str, str]) -> Server:
 
 def _check_names(environ: Mapping[str, str]) -> None:
     """Refuse a misspelt name as the server does: a setting that is silently not read is worse than none."""
-    if {name for name in environ if name.startswith(_PREFIX)} <= _READ:
+    if {name for name in environ if name.startswith(_PREFIX)} <= READ_BY_COMMANDS:
         return
     from authsvc.config import SettingsInvalid, check_names  # with its library, which takes a while to import
 

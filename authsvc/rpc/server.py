@@ -18,6 +18,7 @@ from authsvc.metrics import Metrics
 from authsvc.rpc.access import HEALTH_CHECK, HEALTH_WATCH, declared_rules, foreign_rules
 from authsvc.rpc.admin_servicer import AdminServicer
 from authsvc.rpc.auth_servicer import AuthServicer
+from authsvc.rpc.binding import could_be_bound
 from authsvc.rpc.bundles import Bundles
 from authsvc.rpc.explanations import Explanations
 from authsvc.rpc.guest_servicer import GuestServicer
@@ -155,6 +156,9 @@ class RpcServer:
 
         Raises ``AddressUnusable``.
         """
+        taken = AddressUnusable(f"cannot listen on {address}: is the port taken, or the address not of this machine?")
+        if not could_be_bound(address):
+            raise taken
         try:
             port = (
                 self._server.add_insecure_port(address)
@@ -164,7 +168,7 @@ class RpcServer:
         except RuntimeError:
             port = 0
         if port == 0:
-            raise AddressUnusable(f"cannot listen on {address}: is the port taken, or the address not of this machine?")
+            raise taken
         self._server.start()
         return port
 

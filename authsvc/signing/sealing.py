@@ -34,6 +34,10 @@ class SealBroken(ValueError):
     """A sealed secret does not open: another KEK, another place, or changed bytes."""
 
 
+class OtherKek(SealBroken):
+    """It was sealed under another KEK than the one at hand."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Kek:
     """The key-encryption key. Does not print or pickle."""
@@ -86,7 +90,7 @@ class Sealer:
         if version != _VERSION or len(rest) < 2 * _NONCE + _WRAPPED:
             raise SealBroken("not a sealed secret of a known version")
         if kek_id != self.kek.id:
-            raise SealBroken("sealed under another KEK: give the server the KEK file this store was made with")
+            raise OtherKek("sealed under another KEK: give the server the KEK file this store was last sealed with")
         wrap_nonce, wrapped = rest[:_NONCE], rest[_NONCE : _NONCE + _WRAPPED]
         nonce, ciphertext = rest[_NONCE + _WRAPPED : 2 * _NONCE + _WRAPPED], rest[2 * _NONCE + _WRAPPED :]
         try:

@@ -47,6 +47,12 @@ def open_store(
     return sqlite.open_sqlite(path, clock=clock, randomness=randomness, exclusive=exclusive, observer=observer)
 
 
+def store_exists(url: str) -> bool | None:
+    """Whether a store has its place at ``url`` already; None where only its server could tell. Raises
+    ``StoreUrlInvalid``."""
+    return None if _is_postgres(url) else sqlite_path(url).exists()
+
+
 def find_missing(url: str) -> tuple[Migration, ...]:
     """The migrations the store at ``url`` still needs; makes and changes nothing. Raises as ``open_store``."""
     if _is_postgres(url):

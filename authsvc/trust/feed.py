@@ -46,7 +46,7 @@ class Feed:
     contradicts what it has acknowledged. Commits of other processes may lie between those and what is known, so an
     own commit counts as reached only once everything before it is in.
 
-    Raises ``SealBroken`` when the KEK is not the one the store was made with.
+    Raises ``SealBroken`` when the KEK is not the one the store was last sealed with.
     """
 
     def __init__(self, store: Store, view: TrustView, learning: Learning) -> None:

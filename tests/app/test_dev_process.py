@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -11,9 +12,10 @@ from pathlib import Path
 import grpc
 import pytest
 
+from authsvc.app.private_files import create_private
 from authsvc.v1 import auth_pb2 as pb
 from authsvc.v1 import auth_pb2_grpc
-from tests.app.processes import BARE, ServerProcess, serving
+from tests.app.processes import BARE, ServerProcess, refusal, serving
 from tests.rpc.surface import bearer
 
 
@@ -73,19 +75,76 @@ def test_a_first_start_makes_all_that_is_needed_and_a_second_keeps_it(state_dir:
             assert token not in process.out + process.err
 
 
-def test_the_greeting_works_when_it_is_pasted(state_dir: Path) -> None:
-    """The line that reads the credential gives it to a shell, and the calls name the address that is served."""
-    state = state_dir / "st ate's"  # as in anyone's home
-    with serving(state, "--dev") as server:
+def pasted(server: ServerProcess, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    """All lines of the greeting but those for grpcurl, in order in one shell, then ``more``."""
+    (folder / ".venv" / "bin").mkdir(parents=True, exist_ok=True)
+    command = folder / ".venv" / "bin" / "authsvc"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m authsvc "$@"\n')
+    command.chmod(0o755)
+    lines = [line for line in server.out.splitlines() if line.startswith("  ") and "grpcurl" not in line]
+    environ = {**BARE, "PATH": f"{Path(sys.executable).parent}:{BARE['PATH']}"}
+    script = "\n".join(["set -e", *lines, *more])
+    return subprocess.run(["sh", "-c", script], env=environ, capture_output=True, text=True, check=False, cwd=folder)
+
+
+@pytest.mark.parametrize("name", ["var", "st ate's"])  # as in anyone's home
+def test_the_greeting_works_when_it_is_pasted(state_dir: Path, name: str) -> None:
+    """The line that reads the credential gives it to a shell, the calls name the address that is served, and the
+    command line works in that same shell."""
+    state = state_dir / name
+    with serving(state, "--dev", AUTHSVC_STATE_DIR=name) as server:
         target = server.target()
-        (line,) = [line.strip() for line in server.out.splitlines() if "export AUTHSVC_CREDENTIAL" in line]
-        shell = ["sh", "-c", f'{line}; printf %s "$AUTHSVC_CREDENTIAL"']
-        path = {"PATH": f"{Path(sys.executable).parent}:{BARE['PATH']}"}
-        read = subprocess.run(shell, env=path, capture_output=True, text=True, check=True, cwd=state_dir)
-        assert read.stdout == dev_json(state)["credential"]
+        read = pasted(server, state_dir, 'printf %s "$CREDENTIAL"')
+        assert (read.returncode, read.stderr) == (0, "")
+        assert re.search(r"^user +sara$", read.stdout, re.MULTILINE)
+        assert read.stdout.endswith(dev_json(state)["credential"])
         calls = [line for line in server.out.splitlines() if "grpcurl" in line]
         assert len(calls) == 5
         assert all(f"-plaintext {target} " in line or f" {target} authsvc.v1" in line for line in calls)
+        assert all("'authorization: Bearer ${CREDENTIAL}'" in line for line in calls[2:])
+
+
+def test_a_server_beside_another_leaves_it_its_dev_json(state_dir: Path) -> None:
+    """The file names the first server of a folder while that runs; the second one's lines reach the second one."""
+    state = state_dir / "var"
+    with serving(state, "--dev", AUTHSVC_STATE_DIR="var") as first:
+        before = {**dev_json_of(first, state), "target": first.target()}
+        with serving(state, "--dev", AUTHSVC_STATE_DIR="var") as second:
+            assert second.target() != first.target()
+            assert dev_json(state) == before
+            assert f"AUTHSVC_TARGET={second.target()} " in second.out
+            first.signal()
+            assert first.exit_code() == 0
+            done = pasted(second, state_dir)
+            assert re.search(r"^user +sara$", done.stdout, re.MULTILINE), done.stderr
+        with serving(state, "--dev", AUTHSVC_STATE_DIR="var") as third:
+            assert dev_json_of(third, state)["target"] == third.target()
+
+
+def dev_json_of(server: ServerProcess, state: Path) -> dict[str, str]:
+    """What a tool finds once that server is ready."""
+    server.target()
+    return dev_json(state)
+
+
+def test_a_lost_kek_is_not_made_anew(state_dir: Path) -> None:
+    """It would open nothing: the refusal names the file and the way to begin anew, and makes none."""
+    state = state_dir / "state"
+    with serving(state, "--dev") as server:
+        server.target()
+        server.signal()
+        assert server.exit_code() == 0
+    kek = (state / "kek").rename(state_dir / "kept")
+    said = refusal(state, "--dev")
+    assert said.startswith(f"{state / 'kek'} is gone, and the store opens with that key alone: put the file back, or")
+    assert f"removing the folder {state} " in said
+    assert not (state / "kek").exists()
+    create_private(state / "kek", b"k" * 32)
+    said = refusal(state, "--dev")
+    assert f"sealed with, which {state / 'kek'} is not: put the file back, or begin anew by removing" in said
+    kek.replace(state / "kek")
+    with serving(state, "--dev") as server:
+        server.target()
 
 
 @pytest.mark.parametrize("tracing", ["http,metadata"])

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from authsvc.accounts.authenticate import Authenticator
-from authsvc.app.dev import dev_kek, greeting, make_dev_things
+from authsvc.app.dev import holding_dev_json, make_dev_things
+from authsvc.app.dev_kek import dev_kek
+from authsvc.app.greeting import greeting
 from authsvc.app.private_files import create_private, replace_private
-from authsvc.clock import system_randomness
+from authsvc.clock import system_clock, system_randomness
 from authsvc.config import Settings
 from authsvc.model import ApiKey, AuditEvent, Permission
+from authsvc.storage import apply_missing
 from tests.accounts.people import gets_in
 from tests.conftest import RunningServer
 
@@ -57,6 +60,36 @@ def test_what_is_there_is_kept_and_only_the_target_follows(server: RunningServer
     assert second == {**first, "target": "127.0.0.1:2"}
     assert list(second) == ["target", "api_key", "credential"]
     assert len([account for account in server.domain.view.accounts() if account.name == "dev"]) == 1
+
+
+def test_a_file_that_is_anothers_goes_on_naming_that_one(server: RunningServer, settings: Settings) -> None:
+    """Its server runs; where the file is lost all the same, or its credential, one that works is written."""
+    first = made(server, settings, "127.0.0.1:1")
+    path = settings.state_dir / "dev.json"
+    make_dev_things(server.domain, settings, "127.0.0.1:2", ours=False)
+    assert json.loads(path.read_text()) == first
+    path.write_text(json.dumps({**first, "credential": "ask1_nothing"}))
+    make_dev_things(server.domain, settings, "127.0.0.1:2", ours=False)
+    mended = json.loads(path.read_text())
+    assert (mended["target"], works(server, mended)) == ("127.0.0.1:1", True)
+    path.unlink()
+    make_dev_things(server.domain, settings, "127.0.0.1:2", ours=False)
+    assert json.loads(path.read_text())["target"] == "127.0.0.1:2"
+
+
+def test_the_file_is_one_servers_at_a_time(settings: Settings) -> None:
+    """Held until its server stops, then the next one's."""
+    with holding_dev_json(settings) as first, holding_dev_json(settings) as second:
+        assert (first, second) == (True, False)
+    with holding_dev_json(settings) as third:
+        assert third
+
+
+def test_a_store_with_nothing_sealed_gets_a_kek(settings: Settings) -> None:
+    """One that was only migrated is no reason to refuse."""
+    apply_missing(settings.store_url, clock=system_clock)
+    dev_kek(settings, system_randomness)
+    assert (settings.state_dir / "kek").exists()
 
 
 DAMAGED = {

@@ -40,7 +40,7 @@ def test_a_second_server_on_the_same_store_serves_beside_the_first(state_dir: Pa
 
 
 def test_a_store_under_another_kek_does_not_start(state_dir: Path, kek: Path) -> None:
-    """A store is opened with the KEK it was made with, and the sentence says so."""
+    """A store is opened with the KEK it was last sealed with, and the sentence says so."""
     state = state_dir / "state"
     with serving(state, AUTHSVC_KEK_FILE=str(kek)) as first:
         first.target()
@@ -50,17 +50,19 @@ def test_a_store_under_another_kek_does_not_start(state_dir: Path, kek: Path) ->
     other.write_bytes(os.urandom(32))
     other.chmod(0o600)
     assert refusal(state, AUTHSVC_KEK_FILE=str(other)) == (
-        "sealed under another KEK: give the server the KEK file this store was made with"
+        "sealed under another KEK: give the server the KEK file this store was last sealed with"
     )
 
 
 def test_a_port_that_is_taken_stops_the_start(state_dir: Path, kek: Path) -> None:
-    """With the address and what may be wrong with it."""
+    """With the address, what may be wrong with it, and the setting; nothing that gRPC says stands before that."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        with serving(state_dir / "state", AUTHSVC_KEK_FILE=str(kek), AUTHSVC_LISTEN=address) as server:
-            assert server.exit_code() == 2
-            assert f"authsvc does not start: cannot listen on {address}: is the port taken" in server.err
+        said = refusal(state_dir / "state", AUTHSVC_KEK_FILE=str(kek), AUTHSVC_LISTEN=address)
+    assert said == (
+        f"cannot listen on {address}: is the port taken, or the address not of this machine? "
+        "Set AUTHSVC_LISTEN to another one"
+    )
 
 
 def test_tracing_stops_the_start(state_dir: Path) -> None:
@@ -79,11 +81,32 @@ def test_settings_that_are_wrong_stop_the_start(state_dir: Path) -> None:
     ]
 
 
-def test_without_a_kek_it_does_not_start(state_dir: Path) -> None:
-    """And is told how to make one; only development makes its own."""
+def without_a_kek(settings: Settings) -> str:
+    """What is said where none is named."""
     with pytest.raises(Refused, match=re.escape("AUTHSVC_KEK_FILE must name the file of the key")) as refused:
-        kek_of(Settings())
-    assert KEK_HELP in str(refused.value)
+        kek_of(settings)
+    return str(refused.value)
+
+
+def test_without_a_kek_it_does_not_start(tmp_path: Path) -> None:
+    """And is told how to make one; only development makes its own."""
+    assert KEK_HELP in without_a_kek(Settings(state_dir=tmp_path))
+
+
+def test_no_new_kek_is_advised_where_a_store_is(tmp_path: Path) -> None:
+    """It would open nothing; that of a development server is named where it lies."""
+    (tmp_path / "authsvc.db").touch()
+    settings = Settings(state_dir=tmp_path)
+    assert without_a_kek(settings).endswith("; only the key that the store was last sealed with opens it")
+    (tmp_path / "kek").touch()
+    assert without_a_kek(settings).endswith(f"opens it ({tmp_path / 'kek'} is that of a development server)")
+
+
+def test_where_nobody_knows_whether_there_is_a_store_both_are_told(tmp_path: Path) -> None:
+    """A database is not asked for that."""
+    said = without_a_kek(Settings(state_dir=tmp_path, store="postgresql://nowhere.invalid/authsvc"))
+    assert "for a store that is there, only the key that" in said
+    assert f"for a new one {KEK_HELP}" in said
 
 
 @pytest.mark.parametrize(

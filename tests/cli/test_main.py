@@ -15,6 +15,7 @@ import grpc
 import pytest
 
 from authsvc import __version__
+from authsvc.cli.target import READ_BY_COMMANDS
 from authsvc.v1.admin_pb2 import ListAppsResponse
 from tests.cli.conftest import Run, process
 from tests.client.scripted import scripted_server
@@ -47,6 +48,8 @@ COMMANDS = [
     "token inspect",
 ]  # fmt: skip
 
+ON_THE_STORE = ("backup", "restore", "kek", "refresh-key", "guest-key", "accounts bootstrap", "accounts recover")
+
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_and_json(command: str, offline: Run) -> None:
@@ -54,6 +57,20 @@ def test_every_command_has_help_and_json(command: str, offline: Run) -> None:
     ended = offline(*command.split(), "--help")
     assert ended.code == 0
     assert ("--json" in ended.out) is (command != "serve")
+
+
+def test_the_help_says_how_a_server_is_found(offline: Run) -> None:
+    """Every variable that a command reads is in the help of the whole, and each command names those it cannot do
+    without."""
+    help_of_all = " ".join(offline("--help").out.split())
+    for name in READ_BY_COMMANDS:
+        assert name in help_of_all
+    for command in COMMANDS:
+        said = " ".join(offline(*command.split(), "--help").out.split())
+        on_the_store = command.startswith(ON_THE_STORE)
+        assert ("AUTHSVC_KEK_FILE names the key" in said) is on_the_store, command
+        talks = not on_the_store and command not in ("serve", "token inspect")
+        assert ("that AUTHSVC_TARGET and AUTHSVC_CREDENTIAL" in said) is talks, command
 
 
 def test_an_unknown_command_names_the_nearest(offline: Run) -> None:
