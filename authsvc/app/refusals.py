@@ -13,7 +13,7 @@ from authsvc.errors import AuthError
 from authsvc.logs import LogSettingError
 from authsvc.signing.sealing import Kek, KekUnusable, SealBroken, load_kek
 from authsvc.storage import store_exists
-from authsvc.storage.errors import StoreRefused
+from authsvc.storage.errors import StoreRefused, Unreachable
 
 KEK_RECIPE = "make one with: (umask 077; head -c 32 /dev/urandom > kek) and keep a copy apart from the store's backups"
 LAST_SEALED_WITH = "only the key that the store was last sealed with opens it"
@@ -26,6 +26,8 @@ def refusing() -> Iterator[None]:
         yield
     except (SettingsInvalid, LogSettingError, KekUnusable, SealBroken, StoreRefused) as fault:
         raise Refused(str(fault)) from None
+    except Unreachable as fault:
+        raise Refused(f"{fault.reason}: {fault.sentence}") from None
     except AuthError as fault:
         detail = f" ({fault.detail})" if fault.detail else ""
         raise Refused(f"{fault.reason}: {fault.text}{detail}") from None

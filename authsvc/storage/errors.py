@@ -6,6 +6,8 @@ here repeats one.
 
 from __future__ import annotations
 
+from authsvc.errors import Reason, Unavailable
+
 
 class StoreRefused(Exception):
     """The store cannot be opened as asked; the text says what would be right."""
@@ -17,6 +19,14 @@ class StoreUrlInvalid(StoreRefused, ValueError):
 
 class BackendMissing(StoreRefused):
     """The address is right, but what this backend needs is not installed."""
+
+
+class Unreachable(Unavailable):
+    """No connection to the database can be made; ``sentence`` says to where, and what to look at."""
+
+    def __init__(self, sentence: str, *, detail: str) -> None:
+        super().__init__(Reason.STORE_UNAVAILABLE, detail=detail)
+        self.sentence = sentence
 
 
 class StoreInUse(StoreRefused):

@@ -13,6 +13,7 @@ from authsvc.app import Refused
 from authsvc.app.refusals import check_exposure, kek_of, refusing, settings_of_process
 from authsvc.config import Settings
 from authsvc.errors import Reason, Unavailable
+from authsvc.storage.errors import Unreachable
 from tests.app.processes import refusal, serving
 
 KEK_HELP = "make one with: (umask 077; head -c 32 /dev/urandom > kek)"
@@ -173,6 +174,12 @@ def test_what_an_operator_can_mend_is_a_sentence() -> None:
     unreachable = r"^STORE_UNAVAILABLE: the store cannot be reached; try again later \(SQLITE_BUSY\)$"
     with pytest.raises(Refused, match=unreachable), refusing():
         raise Unavailable(Reason.STORE_UNAVAILABLE, detail="SQLITE_BUSY")
+    away = Unreachable("cannot connect to database d at h: unknown host", detail="OperationalError (unknown host)")
+    with (
+        pytest.raises(Refused, match=r"^STORE_UNAVAILABLE: cannot connect to database d at h: unknown host$"),
+        refusing(),
+    ):
+        raise away
     with pytest.raises(Refused, match=r"^/var/x: Permission denied$"), refusing():
         raise PermissionError(13, "Permission denied", "/var/x")
 

@@ -38,9 +38,13 @@ _REASONS: Final = (
     ("Connection refused", "connection refused"),
     ("No such file or directory", "no socket there"),
     ("translate host name", "unknown host"),
+    ("resolve host", "unknown host"),
+    ("timeout expired", "no answer in time"),
     ("authentication failed", "the role or its password was refused"),
     ("no password supplied", "a password is needed"),
     ("no pg_hba.conf entry", "the server does not let this role in from here"),
+    ('FATAL:  role "', "no such role"),
+    ('FATAL:  database "', "no such database"),
     ("does not exist", "no such role or database"),
     ("starting up", "the server is starting"),
     ("shutting down", "the server is shutting down"),
@@ -63,7 +67,8 @@ class InDoubt(Exception):
 def unavailable(fault: Exception, *, note: str = "") -> Unavailable:
     """The refusal for a fault of the engine: its class, its SQLSTATE, and what kind of trouble, in words of ours."""
     code = getattr(fault, "sqlstate", None) or ""
-    parts = (type(fault).__name__, code, _kind(fault) if not code else "", note)
+    kind = f"({kind_of(fault)})" if not code and kind_of(fault) else ""
+    parts = (type(fault).__name__, code, kind, note)
     return Unavailable(Reason.STORE_UNAVAILABLE, retry_after=RETRY_AFTER, detail=" ".join(filter(None, parts)))
 
 
@@ -94,7 +99,7 @@ def meaning(fault: Exception, deadline: Deadline | None) -> AuthError | None:
     return None
 
 
-def _kind(fault: Exception) -> str:
+def kind_of(fault: Exception) -> str:
+    """What kind of trouble a connection that could not be made is; nothing where that is not known."""
     words = str(fault)
-    kind = next((ours for theirs, ours in _REASONS if theirs in words), "")
-    return f"({kind})" if kind else ""
+    return next((ours for theirs, ours in _REASONS if theirs in words), "")

@@ -21,6 +21,7 @@ from authsvc.storage.postgres.present import Present, servers_clock
 from authsvc.storage.postgres.restoring import restore_database
 from authsvc.storage.postgres.schema import apply_due, due, refuse_old
 from authsvc.storage.postgres.store import PostgresStore
+from authsvc.storage.postgres.unreachable import unreachable
 from authsvc.storage.rows.restoring import Check, Progress, Restored
 
 BACKEND = "postgres"
@@ -91,7 +92,7 @@ def restore(url: str, *, check: Check, progress: Progress, present: Present = se
 def connected(database: Database) -> Iterator[Link]:
     """A connection of its own for an operator's work; faults of the engine come as refusals."""
     try:
-        with contextlib.closing(database.connect()) as link:
+        with contextlib.closing(_connect(database)) as link:
             yield link
     except errors.ReadOnlySqlTransaction:
         raise StoreUnfit(
@@ -104,3 +105,12 @@ def connected(database: Database) -> Iterator[Link]:
         if isinstance(fault, ENGINE_FAULTS):
             raise unavailable(fault) from None
         raise
+
+
+def _connect(database: Database) -> Link:
+    try:
+        return database.connect()
+    except psycopg.OperationalError as fault:
+        if fault.sqlstate is not None:  # it is there, and says what is wrong
+            raise
+        raise unreachable(fault, database.conninfo) from None

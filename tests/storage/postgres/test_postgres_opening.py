@@ -23,6 +23,7 @@ from authsvc.storage.errors import (
     SchemaTooOld,
     StoreInUse,
     StoreUnfit,
+    Unreachable,
 )
 from authsvc.storage.migrate import Migration, shipped
 from authsvc.storage.postgres.database import SETTINGS, Database, database_at
@@ -265,6 +266,40 @@ def test_a_commit_that_no_standby_confirms_is_not_acknowledged(
         assert refusal.value.detail == "Stalled (outcome unknown)"
         assert time.monotonic() - begun < 10
     eventually(lambda: now_kept(store, session).generation == 2)  # both were committed all the same
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        (
+            "postgresql://{user}@/{none}?host={socket}",
+            "database {none} at {socket} as user {user}: no such database;",
+        ),
+        (
+            "postgresql://{none}@/postgres?host={socket}",
+            "database postgres at {socket} as user {none}: no such role;",
+        ),
+        ("postgresql://user:pass@127.0.0.1:1/db", "database db at 127.0.0.1:1 as user user: connection refused; does"),
+        ("postgresql://user:pass@/db?host=/nowhere", "database db at /nowhere as user user: no socket there; does"),
+        ("postgresql://user:pass@nowhere.invalid/db", "database db at nowhere.invalid as user user: unknown host; is"),
+        ("postgresql://user@127.0.0.1:1", "database user at 127.0.0.1:1 as user user: connection refused; does"),
+        # Passwords whose special characters are not encoded: what follows them may be the rest of them.
+        (
+            "postgresql://user:a@127.0.0.1:1/pass@127.0.0.1/db",
+            "the database of the store's address: connection",
+        ),
+        ("postgresql://user:a@pass@127.0.0.1:1/db", "the database of the store's address: "),
+    ],
+)
+def test_a_connection_that_cannot_be_made_says_to_where(postgres_server: Server, address: str, sentence: str) -> None:
+    """Host, database and user, what is wrong and what to look at; never the password, nor a piece of it."""
+    names = {"user": "postgres", "none": "nothing-there", "socket": str(postgres_server.socket.parent)}
+    for use in (partial(open_store, clock=system_clock), partial(apply_missing, clock=system_clock), find_missing):
+        with pytest.raises(Unreachable) as refused:
+            use(address.format(**names))
+        assert refused.value.sentence.startswith(f"cannot connect to {sentence.format(**names)}")
+        assert "pass" not in refused.value.sentence.replace("password", "")
+        assert refused.value.reason == "STORE_UNAVAILABLE"
 
 
 SECRET = "hunter2"
