@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from authsvc.app.bootstrapping import Recovered
 
 
 class Refused(Exception):
@@ -38,11 +42,10 @@ def bootstrap(*, name: str, credential_file: Path) -> str:
     return make_first_account(name, credential_file)
 
 
-def recover(*, name: str, credential_file: Path) -> str:
-    """Let the account with that name do everything again, its one credential in a new file of mode 0600; returns its
-    id.
+def recover(*, name: str, credential_file: Path) -> Recovered:
+    """Let the account with that name do everything again, its one credential in a new file of mode 0600.
 
-    On the store, for whoever is locked out. Raises ``Refused``.
+    On the store, for whoever is locked out; where nobody has the name, one is made. Raises ``Refused``.
     """
     from authsvc.app.bootstrapping import recover_account
 

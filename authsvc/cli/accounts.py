@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +45,9 @@ def bootstrap(name: Name, credential_file: CredentialFileOnTheStore, as_json: As
     """Make the first account, with every permission on all apps. On the store, once, while there is none."""
     from authsvc.app import bootstrap as make_first_account
 
-    _on_the_store(make_first_account, name, credential_file, as_json, refused_as="BOOTSTRAP_REFUSED")
+    with refusals(as_json), _refused_as("BOOTSTRAP_REFUSED"):
+        account_id = make_first_account(name=name, credential_file=credential_file)
+    _tell({"account_id": account_id}, name, credential_file, as_json)
 
 
 @accounts.command()
@@ -51,11 +55,20 @@ def recover(name: Name, credential_file: CredentialFileOnTheStore, as_json: AsJs
     """Let an account do everything again, by one new credential. On the store, for whoever is locked out.
 
     It is enabled, gets every permission on all apps, and its earlier credentials end; where no account has the name,
-    one is made. With the embedded store the server has to be stopped first.
+    one is made, and the answer says so. Servers may run meanwhile: they follow.
     """
     from authsvc.app import recover as recover_account
 
-    _on_the_store(recover_account, name, credential_file, as_json, refused_as="RECOVERY_REFUSED")
+    with refusals(as_json), _refused_as("RECOVERY_REFUSED"):
+        done = recover_account(name=name, credential_file=credential_file)
+    outcome = "made" if done.made else "recovered"
+    _tell({"account_id": done.account_id, "outcome": outcome}, name, credential_file, as_json)
+    if done.made and done.others:
+        print(
+            f"NOTE: no account was called {name}, so another one was made, which may do everything. There are also: "
+            f"{', '.join(done.others)}. If one of them was meant, recover it, and disable this one.",
+            file=sys.stderr,
+        )
 
 
 @accounts.command()
@@ -157,20 +170,22 @@ def revoke_credential(
         show(connection.client.admin.revoke_credential(request), as_json)
 
 
-def _on_the_store(
-    make: Callable[..., str], name: str, credential_file: Path, as_json: bool, *, refused_as: str
-) -> None:
+@contextmanager
+def _refused_as(reason: str) -> Iterator[None]:
     from authsvc.app import Refused
 
-    with refusals(as_json):
-        try:
-            account_id = make(name=name, credential_file=credential_file)
-        except Refused as refused:
-            raise CommandFailed(refused_as, str(refused)) from None
+    try:
+        yield
+    except Refused as refused:
+        raise CommandFailed(reason, str(refused)) from None
+
+
+def _tell(found: Mapping[str, str], name: str, credential_file: Path, as_json: bool) -> None:
     if as_json:
-        print_json({"account_id": account_id, "credential_file": str(credential_file)})
-    else:
-        print_facts([("account", account_id), ("name", name), ("credential file", str(credential_file))])
+        print_json({**found, "credential_file": str(credential_file)})
+        return
+    facts = [("account", found["account_id"]), ("name", name), ("credential file", str(credential_file))]
+    print_facts([*([("outcome", found["outcome"])] if "outcome" in found else []), *facts])
 
 
 def _check_apps(apps: list[str] | None, all_apps: bool) -> None:

@@ -77,10 +77,11 @@ def test_the_command_leaves_a_credential_that_works_in_a_private_file(
     kek.chmod(0o600)
     monkeypatch.setenv("AUTHSVC_KEK_FILE", str(kek))
     monkeypatch.setenv("AUTHSVC_STATE_DIR", str(state_dir))
-    account_id = recover(name="ops", credential_file=file)
+    done = recover(name="ops", credential_file=file)
+    assert (done.made, done.others) == (True, ())
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     with pytest.raises(Refused, match="is there already"):
         recover(name="ops", credential_file=file)
     with open_domain(Settings(state_dir=state_dir), load_kek(kek)) as domain:
         principal = Authenticator(domain.view).authenticate([f"Bearer {file.read_text().strip()}"])
-    assert principal.account_id == account_id
+    assert principal.account_id == done.account_id

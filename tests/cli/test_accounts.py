@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.app.processes import serving
+from tests.cli.conftest import Run, run_command
 from tests.conftest import RunningServer
 
 
@@ -170,9 +172,34 @@ def test_an_account_is_recovered_on_the_store(offline: Run, tmp_path: Path) -> N
     path, key = tmp_path / "again", str(tmp_path / "kek")
     arguments = ("accounts", "recover", "--name", "ops", "--credential-file", str(path))
     ended = offline(*arguments, "--json", AUTHSVC_KEK_FILE=key)
-    assert ended.json == {"account_id": out.split()[1], "credential_file": str(path)}
+    assert ended.json == {"account_id": out.split()[1], "outcome": "recovered", "credential_file": str(path)}
+    assert ended.err == ""
     assert path.read_text() != (tmp_path / "ops.credential").read_text()
     assert offline(*arguments, AUTHSVC_KEK_FILE=key).err.startswith("RECOVERY_REFUSED: ")
+
+
+def test_an_account_that_was_made_is_not_told_as_recovered(offline: Run, tmp_path: Path) -> None:
+    """A misspelt name makes another account that may do everything: the answer says so, with the names there are."""
+    bootstrap(offline, tmp_path, "ops")
+    arguments = ("accounts", "recover", "--name", "opps", "--credential-file", str(tmp_path / "c"))
+    ended = offline(*arguments, AUTHSVC_KEK_FILE=str(tmp_path / "kek"))
+    assert (ended.code, ended.facts["outcome"], ended.facts["name"]) == (0, "made", "opps")
+    assert ended.err.startswith("NOTE: no account was called opps, so another one was made, which may do everything.")
+    assert "There are also: ops." in ended.err
+
+
+def test_an_account_is_recovered_beside_a_running_server(state_dir: Path) -> None:
+    """The server goes on, takes the new credential and refuses the old one."""
+    state, path = state_dir / "var", state_dir / "credential"
+    with serving(state, "--dev") as running:
+        own = {"AUTHSVC_TARGET": running.target(), "AUTHSVC_CREDENTIAL_FILE": str(path)}
+        old = json.loads((state / "dev.json").read_text())["credential"]
+        on_the_store = {"AUTHSVC_STATE_DIR": str(state), "AUTHSVC_KEK_FILE": str(state / "kek")}
+        arguments = ("accounts", "recover", "--name", "dev", "--credential-file", str(path))
+        assert run_command(*arguments, environ=on_the_store).facts["outcome"] == "recovered"
+        assert run_command("apps", "list", environ=own).code == 0
+        path.write_text(old)
+        assert run_command("apps", "list", environ=own).err.startswith("CREDENTIAL_INVALID")
 
 
 def test_bootstrap_without_a_key_says_what_is_missing(offline: Run, tmp_path: Path) -> None:
