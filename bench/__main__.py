@@ -6,10 +6,11 @@ the service for a call. Server and client have a core each. Where a goal is miss
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -130,8 +131,11 @@ def _same(wire: bytes) -> Callable[[int], bytes]:
     return lambda _: wire
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and write what was measured to ``var/bench.json``."""
+    parser = argparse.ArgumentParser("make bench", description="Measures everything; it takes no arguments.")
+    parser.epilog = "BENCH_CALLS (20000) in the environment says how many calls each figure is of."
+    parser.parse_args(arguments)
     os.sched_setaffinity(0, {CLIENT_CORE} & os.sched_getaffinity(0) or os.sched_getaffinity(0))
     with echo_server(flag=True) as echo:
         with authsvc_server() as server:

@@ -14,6 +14,8 @@ from authsvc.cli.refusals import FAILED, CommandFailed, refusals
 if TYPE_CHECKING:
     from authsvc.storage.migrate import Migration
 
+_NOTHING_MISSING = "the store has every migration of this program"
+
 
 def migrate(
     check: Annotated[
@@ -22,13 +24,19 @@ def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; print the SQL that is missing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Apply the migrations the store still needs. A PostgreSQL server refuses to start before; others may run on."""
+    """Apply the migrations the store still needs.
+
+    A server on PostgreSQL refuses to start before, and others may run on meanwhile. One on the embedded store does it
+    by itself when it starts; there this command is for while none runs.
+    """
     if check and dry_run:
         raise typer.BadParameter("choose one of --check and --dry-run", param_hint="--check")
     with refusals(as_json):
         migrations = _run(apply=not (check or dry_run))
     if as_json:
         print_json({"applied" if not (check or dry_run) else "missing": [_document(each) for each in migrations]})
+    elif dry_run and not migrations:
+        print(f"-- nothing to do: {_NOTHING_MISSING}")  # a comment: what is printed here may be fed to psql
     elif dry_run:
         print("\n".join(f"-- {_name(each)}\n{each.sql.rstrip()}\n" for each in migrations), end="")
     else:
@@ -51,7 +59,7 @@ def _tell(what: str, migrations: Sequence[Migration]) -> None:
     for each in migrations:
         print(f"{what}: {_name(each)}")
     if not migrations:
-        print("the store has every migration of this program")
+        print(_NOTHING_MISSING)
 
 
 def _name(migration: Migration) -> str:

@@ -86,6 +86,7 @@ def _refused() -> Iterator[None]:
 @contextmanager
 def _bar() -> Iterator[Callable[[int, int], object]]:
     """A progress bar on the terminal, and nothing where there is none."""
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("sealing", total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)

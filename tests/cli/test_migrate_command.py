@@ -9,6 +9,7 @@ import pytest
 
 from authsvc.storage.migrate import shipped
 from tests.cli.conftest import Run
+from tests.conftest import RunningServer
 
 NAMES = [f"{each.number:04}_{each.name}" for each in shipped("sqlite")]
 
@@ -34,6 +35,22 @@ def test_it_is_applied_once(offline: Run) -> None:
     for arguments in (("migrate",), ("migrate", "--check"), ("migrate", "--dry-run")):
         ended = offline(*arguments)
         assert (ended.code, "0001" in ended.out) == (0, False)
+
+
+def test_a_dry_run_with_nothing_to_do_says_so(offline: Run) -> None:
+    """In a comment, as what it prints is SQL."""
+    offline("migrate")
+    assert offline("migrate", "--dry-run").out == ("-- nothing to do: the store has every migration of this program\n")
+
+
+def test_it_waits_for_the_servers_to_stop(server: RunningServer, offline: Run) -> None:
+    """Beside a running server it is refused with what is to be done, which no server could do for it."""
+    ended = offline("migrate", AUTHSVC_STATE_DIR=str(server.state_dir))
+    assert (ended.code, ended.err) == (
+        1,
+        f"MIGRATION_REFUSED: {server.state_dir / 'authsvc.db'} is in use: another process serves it or works on it; "
+        "stop that process first: this is done while none does\n",
+    )
 
 
 def test_programs_get_a_document(offline: Run) -> None:

@@ -44,11 +44,12 @@ class Scene(ABC):
         yield caller
         caller.channel.close()
 
-    def command(self, *arguments: str, **environ: str) -> Ended:
-        """The command line, on the store."""
+    def command(self, *arguments: str, **environ: str | None) -> Ended:
+        """The command line, on the store; None takes a variable away."""
         own = {"AUTHSVC_STATE_DIR": str(self.state_dir), "AUTHSVC_KEK_FILE": str(self.state_dir / "kek")}
         own |= {"AUTHSVC_STORE": self.store} if self.store else {}
-        return run_command(*arguments, environ={**own, **environ})
+        chosen = {name: value for name, value in {**own, **environ}.items() if value is not None}
+        return run_command(*arguments, environ=chosen)
 
     @abstractmethod
     def copy(self, name: str) -> None:

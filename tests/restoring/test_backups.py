@@ -106,6 +106,15 @@ def test_no_file_is_replaced(place: SqlitePlace, clock: SettableClock, tmp_path:
     assert (tmp_path / "copy").read_text() == "mine"
 
 
+def test_a_folder_that_is_not_there_is_named(place: SqlitePlace, clock: SettableClock, tmp_path: Path) -> None:
+    """The folder, and no file that nobody has heard of; it is not made: a disk may be missing there."""
+    place.open(clock=clock)
+    with pytest.raises(FileNotFoundError, match="no such folder: make it first") as refused:
+        back_up(place.url, tmp_path / "none" / "copy")
+    assert refused.value.filename == str(tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
 def test_a_backup_that_fails_leaves_no_file(place: SqlitePlace, clock: SettableClock, tmp_path: Path) -> None:
     """A store that is damaged is not backed up as if it were whole."""
     keep_app(place.open(clock=clock))

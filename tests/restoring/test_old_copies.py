@@ -148,7 +148,14 @@ def test_another_kek_is_refused(scene: Scene) -> None:
     other.write_bytes(bytes(range(32)))
     other.chmod(0o600)
     refused = scene.command("restore", AUTHSVC_KEK_FILE=str(other))
-    assert (refused.code, "another KEK" in refused.err) == (1, True)
+    assert (refused.code, refused.err) == (
+        1,
+        "RESTORE_REFUSED: sealed under another KEK than AUTHSVC_KEK_FILE holds: only the KEK file of the backup's time "
+        "opens it, which `authsvc kek rotate` may have replaced since\n",
+    )
+    unnamed = scene.command("restore", AUTHSVC_KEK_FILE=None)
+    assert "seals all others; only the KEK file of the backup's time opens it" in unnamed.err
+    assert "make one" not in unnamed.err
     scene.start()
 
 

@@ -178,7 +178,7 @@ def test_the_commands_do_it(tmp_path: Path) -> None:
         busy = command(tmp_path, "kek", "rotate", "--new-kek-file", str(new), kek=old)
     assert (busy.returncode, "in use" in busy.stderr) == (1, True)
     done = command(tmp_path, "kek", "rotate", "--new-kek-file", str(new), "--json", kek=old)
-    assert json.loads(done.stdout) == {"sealed": APPS + 2}
+    assert (json.loads(done.stdout), done.stderr) == ({"sealed": APPS + 2}, "")
     made = command(tmp_path, "refresh-key", "rotate", "--json", kek=new)
     assert json.loads(made.stdout) == {"number": 2, "forgotten": None}
     assert command(tmp_path, "guest-key", "rotate", kek=new).returncode == 0

@@ -25,6 +25,8 @@ def back_up_to(source: apsw.Connection, target: Path) -> BackedUp:
     """
     if target.exists():
         raise FileExistsError(0, "is there already: name a new file", str(target))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(0, "there is no such folder: make it first", str(target.parent))
     with _draft_of(target) as draft:
         known = _copy(source, draft)
         sync_file(draft)

@@ -9,9 +9,13 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
+from typing import Final
 
 from authsvc.storage.errors import StoreInUse
 from authsvc.storage.sqlite.files import open_private
+
+_BY_OTHERS: Final = "another process serves it or works on it; stop that process first: this is done while none does"
+_BY_ONE_ALONE: Final = "another process works on it alone; wait until that has ended"
 
 
 class Lock:
@@ -26,10 +30,7 @@ class Lock:
             fcntl.flock(self._descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except BlockingIOError:
             self.close()
-            raise StoreInUse(
-                f"{database} is in use: another process serves it or works on it; "
-                "stop that process, or do this through the running server"
-            ) from None
+            raise StoreInUse(f"{database} is in use: {_BY_OTHERS if alone else _BY_ONE_ALONE}") from None
         except BaseException:
             self.close()
             raise

@@ -71,6 +71,8 @@ def test_one_holds_the_store_for_itself(place: SqlitePlace, clock: SettableClock
     first = open_store(place.url, clock=clock, exclusive=True)
     with pytest.raises(StoreInUse, match=f"{place.path} is in use"):
         open_store(place.url, clock=clock, exclusive=True)
+    with pytest.raises(StoreInUse, match="works on it alone; wait until that has ended"):
+        open_store(place.url, clock=clock)
     keep_app(first)
     first.close()
     second = open_store(place.url, clock=clock, exclusive=True)
