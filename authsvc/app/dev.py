@@ -6,14 +6,15 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from authsvc.accounts.authenticate import Authenticator
 from authsvc.app.composition import Domain
-from authsvc.app.private_files import replace_private
+from authsvc.app.dev_kek import FIRST_START
+from authsvc.app.private_files import one_at_a_time, replace_private
 from authsvc.config import Settings
-from authsvc.errors import CallerUnauthenticated
+from authsvc.errors import AlreadyExists, CallerUnauthenticated
 from authsvc.model import ApiKey, AppSettings
 
 API_KEY = ApiKey("dev")
@@ -46,18 +47,33 @@ def make_dev_things(domain: Domain, settings: Settings, target: str, *, ours: bo
     A lost or outdated ``dev.json`` gets a new credential, and all earlier ones end. It names ``target``; where it is
     not ``ours`` to write, it goes on naming the server that it names.
     """
-    if domain.view.app(API_KEY) is None:
-        domain.apps.create_as("dev", API_KEY, DEV_SETTINGS)
+    with one_at_a_time(settings.state_dir / FIRST_START):
+        domain.follower.look()  # what another made meanwhile
+        with suppress(AlreadyExists):  # one elsewhere on the same database was faster
+            if domain.view.app(API_KEY) is None:
+                domain.apps.create_as("dev", API_KEY, DEV_SETTINGS)
+        return _write_dev_json(domain, settings, target, ours=ours)
+
+
+def _write_dev_json(domain: Domain, settings: Settings, target: str, *, ours: bool) -> Path:
     path = settings.state_dir / "dev.json"
     credential = _working_credential(path, domain)
     if credential and not ours:
         return path
     # Where it was disabled, or may not do everything any more, it is as it was made: for that, people start with --dev.
-    credential = credential or domain.accounts.recover(ACCOUNT_NAME, "dev").credential.text
+    credential = credential or _recovered(domain)
     named = target if ours else named_target(path) or target
     content = {"target": named, "api_key": API_KEY, "credential": credential}
     replace_private(path, json.dumps(content, indent=2).encode() + b"\n")
     return path
+
+
+def _recovered(domain: Domain) -> str:
+    try:
+        return domain.accounts.recover(ACCOUNT_NAME, "dev").credential.text
+    except AlreadyExists:  # as above
+        domain.follower.look()
+        return domain.accounts.recover(ACCOUNT_NAME, "dev").credential.text
 
 
 def named_target(path: Path) -> str:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from authsvc.app import Refused
-from authsvc.app.private_files import create_private
+from authsvc.app.private_files import create_private, one_at_a_time
 from authsvc.clock import Randomness, system_clock
 from authsvc.config import Settings
 from authsvc.signing.sealing import KEK_BYTES, Kek, OtherKek, load_kek
 from authsvc.storage import open_store, store_exists
+
+FIRST_START: Final = "first-start.lock"
+"""In the state directory: of servers that start together one makes what is missing, and the others find it."""
 
 
 def dev_kek(settings: Settings, randomness: Randomness) -> Kek:
@@ -22,10 +26,10 @@ def dev_kek(settings: Settings, randomness: Randomness) -> Kek:
     if settings.kek_file is not None:
         return load_kek(settings.kek_file)
     path = _own_kek(settings)
-    if not path.exists():
-        if _sealed_things(settings):
-            raise Refused(f"{path} is gone, and the store opens with that key alone: {_way_out(settings)}")
-        with suppress(FileExistsError):  # another server's first start was faster
+    with one_at_a_time(settings.state_dir / FIRST_START):
+        if not path.exists():
+            if _sealed_things(settings):
+                raise Refused(f"{path} is gone, and the store opens with that key alone: {_way_out(settings)}")
             create_private(path, randomness(KEK_BYTES))
     return load_kek(path)
 

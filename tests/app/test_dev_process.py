@@ -7,6 +7,9 @@ import re
 import stat
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import grpc
@@ -17,6 +20,7 @@ from authsvc.v1 import auth_pb2 as pb
 from authsvc.v1 import auth_pb2_grpc
 from tests.app.processes import BARE, ServerProcess, refusal, serving
 from tests.rpc.surface import bearer
+from tests.storage.postgres.server import Server
 
 
 def dev_json(state_dir: Path) -> dict[str, str]:
@@ -119,6 +123,50 @@ def test_a_server_beside_another_leaves_it_its_dev_json(state_dir: Path) -> None
             assert re.search(r"^user +sara$", done.stdout, re.MULTILINE), done.stderr
         with serving(state, "--dev", AUTHSVC_STATE_DIR="var") as third:
             assert dev_json_of(third, state)["target"] == third.target()
+
+
+def test_servers_that_start_together_in_a_new_folder(state_dir: Path) -> None:
+    """All of them start, and end with one KEK, one app, one key and a credential that each of them takes."""
+    check_together([state_dir / "state"] * 4, {})
+
+
+def test_servers_that_start_together_on_a_new_database(state_dir: Path) -> None:
+    """The same where each has a folder of its own."""
+    create_private(state_dir / "kek", bytes(range(32)))
+    postgres = Server()
+    try:
+        with postgres.migrated() as database:
+            environ = {"AUTHSVC_STORE": postgres.url(database), "AUTHSVC_KEK_FILE": str(state_dir / "kek")}
+            check_together([state_dir / str(number) for number in range(4)], environ)
+    finally:
+        postgres.close()
+
+
+def check_together(folders: Sequence[Path], environ: Mapping[str, str]) -> None:
+    """Start a server on each folder at once; what one mints is good with all, asked with the credential that counts."""
+    with ExitStack() as running:
+        servers = [running.enter_context(serving(folder, "--dev", **environ)) for folder in folders]
+        targets = [server.target() for server in servers]
+        assert len(set(targets)) == len(servers)
+        credential = working_credential(targets[0], {dev_json(folder)["credential"] for folder in folders})
+        token = ""
+        for target in targets:
+            content = {"target": target, "api_key": "dev", "credential": credential}
+            token = issue_and_validate(content, token) if token else issue_and_validate(content)
+
+
+def working_credential(target: str, credentials: AbstractSet[str]) -> str:
+    """The one that the account has: of several servers that made it new, the last one's."""
+    with grpc.insecure_channel(target) as channel:
+        auth = auth_pb2_grpc.AuthServiceStub(channel)
+        working = []
+        for credential in credentials:
+            with suppress(grpc.RpcError):
+                request = pb.ValidateTokenRequest(api_key="dev", token="x")
+                auth.ValidateToken(request, metadata=bearer(credential), timeout=30)
+                working.append(credential)
+    (one,) = working
+    return one
 
 
 def dev_json_of(server: ServerProcess, state: Path) -> dict[str, str]:
