@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from authsvc.model import Algorithm, KeyId
-from authsvc.signing import base64url
+from authsvc.signing import base64url, weak_ed25519
 from authsvc.signing.algorithms import FAMILIES
 from authsvc.signing.key_text import is_key_text
 from authsvc.signing.keys import CURVES, PublicKey, VerificationKey, fits, public_members, thumbprint
@@ -134,7 +134,10 @@ def _rsa(jwk: JsonObject) -> rsa.RSAPublicKey:
 def _edwards(jwk: JsonObject) -> ed25519.Ed25519PublicKey:
     if jwk.get("crv") != "Ed25519":
         raise KeyRefused("its curve is not Ed25519")
-    return ed25519.Ed25519PublicKey.from_public_bytes(_bytes(jwk, "x"))
+    point = _bytes(jwk, "x")
+    if fault := weak_ed25519.weakness(point):
+        raise KeyRefused(fault)
+    return ed25519.Ed25519PublicKey.from_public_bytes(point)
 
 
 def _elliptic(jwk: JsonObject) -> ec.EllipticCurvePublicKey:
