@@ -31,6 +31,7 @@ def learnt(**changes: object) -> Trusted:
     [
         *(({"x": b64(point)}, "its x is a point of small order") for point in SMALL_ORDER.values()),
         ({"use": "enc"}, "its use is not sig"),
+        ({"key_ops": ["verify", "encrypt"]}, "its key_ops must be verify, sign or both"),
         ({"alg": "HS256"}, "its kty is not that of its alg"),
     ],
 )
