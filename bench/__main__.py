@@ -19,6 +19,7 @@ import grpc
 
 from authsvc.v1 import admin_pb2, admin_pb2_grpc, auth_pb2, auth_pb2_grpc
 from bench.imports import print_import_costs
+from bench.logs import print_log_costs
 from bench.rows import CALLS, SECONDS, Load, Row, echo_load, measure, measure_at
 from bench.servers import CLIENT_CORE, Server, authsvc_server, echo_server
 from bench.verifier import print_growth, print_verifier_costs, verifier_costs
@@ -149,6 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     checked = print_verifier_costs(checking)
     print_growth()
     print_import_costs()
+    print_log_costs()
     out = Path("var/bench.json")
     out.parent.mkdir(exist_ok=True, mode=0o700)
     kept = {

@@ -14,7 +14,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from jwt.algorithms import HMACAlgorithm, OKPAlgorithm, RSAAlgorithm, RSAPSSAlgorithm
 
@@ -75,6 +75,24 @@ class _Ecdsa:
         return True
 
 
+class _Rsa:
+    """RSA as PyJWT has it, of signatures as long as the modulus (RFC 8017, 8.1.2 and 8.2.2, step 1).
+
+    The library below also takes a PSS signature that begins with a zero byte without it: one token, two texts.
+    """
+
+    __slots__ = ("_scheme",)
+
+    def __init__(self, scheme: RSAAlgorithm) -> None:
+        self._scheme = scheme
+
+    def sign(self, message: bytes, key: rsa.RSAPrivateKey) -> bytes:
+        return self._scheme.sign(message, key)
+
+    def verify(self, message: bytes, key: rsa.RSAPublicKey, signature: bytes) -> bool:
+        return len(signature) == (key.key_size + 7) // 8 and self._scheme.verify(message, key, signature)
+
+
 # Any: the key type differs by algorithm and PyJWT's own signatures are generic over it.
 _MATHEMATICS: Mapping[str, Any] = MappingProxyType(
     {
@@ -85,12 +103,12 @@ _MATHEMATICS: Mapping[str, Any] = MappingProxyType(
         Algorithm.ES384: _Ecdsa(hashes.SHA384(), 48),
         Algorithm.ES512: _Ecdsa(hashes.SHA512(), 66),
         Algorithm.EDDSA: OKPAlgorithm(),
-        Algorithm.RS256: RSAAlgorithm(RSAAlgorithm.SHA256),
-        Algorithm.RS384: RSAAlgorithm(RSAAlgorithm.SHA384),
-        Algorithm.RS512: RSAAlgorithm(RSAAlgorithm.SHA512),
-        Algorithm.PS256: RSAPSSAlgorithm(RSAPSSAlgorithm.SHA256),
-        Algorithm.PS384: RSAPSSAlgorithm(RSAPSSAlgorithm.SHA384),
-        Algorithm.PS512: RSAPSSAlgorithm(RSAPSSAlgorithm.SHA512),
+        Algorithm.RS256: _Rsa(RSAAlgorithm(RSAAlgorithm.SHA256)),
+        Algorithm.RS384: _Rsa(RSAAlgorithm(RSAAlgorithm.SHA384)),
+        Algorithm.RS512: _Rsa(RSAAlgorithm(RSAAlgorithm.SHA512)),
+        Algorithm.PS256: _Rsa(RSAPSSAlgorithm(RSAPSSAlgorithm.SHA256)),
+        Algorithm.PS384: _Rsa(RSAPSSAlgorithm(RSAPSSAlgorithm.SHA384)),
+        Algorithm.PS512: _Rsa(RSAPSSAlgorithm(RSAPSSAlgorithm.SHA512)),
     }
 )
 

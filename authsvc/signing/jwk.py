@@ -5,17 +5,22 @@ A key states its algorithm; it may be used for signatures only; public and secre
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from authsvc.model import Algorithm, KeyId
-from authsvc.signing import base64url
+from authsvc.signing import base64url, weak_ed25519
 from authsvc.signing.algorithms import FAMILIES
 from authsvc.signing.key_text import is_key_text
 from authsvc.signing.keys import CURVES, PublicKey, VerificationKey, fits, public_members, thumbprint
 from authsvc.signing.strict_json import JsonObject, read_object
 from authsvc.signing.weak_rsa import weakness
+
+# As issuers and audiences are: what every log, header and address can carry.
+_KEY_ID = re.compile(r"[!-~]{1,256}", re.ASCII)
+_SIGNATURES_ALONE = (["verify"], ["sign"], ["sign", "verify"], ["verify", "sign"])
 
 
 class KeyRefused(ValueError):
@@ -30,7 +35,8 @@ def parse_key(text: str) -> VerificationKey:
 def parse_key_set(text: str) -> dict[KeyId, VerificationKey]:
     """The keys of a JWK set (RFC 7517, section 5) by kid; raises ``KeyRefused``.
 
-    Refused: an empty set, a key without a kid, a kid that comes twice, secret beside public keys.
+    Refused: an empty set, a key without a kid, a kid that comes twice, secret beside public keys. Public keys of
+    several types may stand together: each has one algorithm (docs/decisions/0030).
     """
     members = _object(text).get("keys")
     if not isinstance(members, list) or not members:
@@ -83,6 +89,8 @@ def _object(text: str) -> JsonObject:
 def _member(value: object) -> JsonObject:
     if not isinstance(value, dict):
         raise KeyRefused("a key of the set is not an object")
+    if "kid" not in value:
+        raise KeyRefused("a key of the set has no kid")
     return value
 
 
@@ -98,15 +106,15 @@ def _algorithm(jwk: JsonObject) -> Algorithm:
 def _check_use(jwk: JsonObject) -> None:
     if jwk.get("use", "sig") != "sig":
         raise KeyRefused("its use is not sig")
-    operations = jwk.get("key_ops", ["verify"])
-    if not isinstance(operations, list) or not {"verify", "sign"} & set(map(str, operations)):
-        raise KeyRefused("its key_ops allow neither verify nor sign")
+    # RFC 7517, 4.3: none twice, and none beside it that has nothing to do with signatures.
+    if jwk.get("key_ops", ["verify"]) not in _SIGNATURES_ALONE:
+        raise KeyRefused("its key_ops must be verify, sign or both, each once")
 
 
 def _key_id(jwk: JsonObject, default: str) -> KeyId:
     key_id = jwk.get("kid", default)
-    if not isinstance(key_id, str) or not key_id:
-        raise KeyRefused("its kid must be a text")
+    if not isinstance(key_id, str) or _KEY_ID.fullmatch(key_id) is None:
+        raise KeyRefused("its kid must be a text of 1 to 256 visible ASCII characters")
     return KeyId(key_id)
 
 
@@ -134,7 +142,10 @@ def _rsa(jwk: JsonObject) -> rsa.RSAPublicKey:
 def _edwards(jwk: JsonObject) -> ed25519.Ed25519PublicKey:
     if jwk.get("crv") != "Ed25519":
         raise KeyRefused("its curve is not Ed25519")
-    return ed25519.Ed25519PublicKey.from_public_bytes(_bytes(jwk, "x"))
+    point = _bytes(jwk, "x")
+    if fault := weak_ed25519.weakness(point):
+        raise KeyRefused(fault)
+    return ed25519.Ed25519PublicKey.from_public_bytes(point)
 
 
 def _elliptic(jwk: JsonObject) -> ec.EllipticCurvePublicKey:
@@ -153,7 +164,10 @@ def _curve(jwk: Mapping[str, object]) -> ec.EllipticCurve:
 
 
 def _number(jwk: JsonObject, name: str) -> int:
-    return int.from_bytes(_bytes(jwk, name), "big")
+    raw = _bytes(jwk, name)
+    if raw[:1] == b"\0":  # RFC 7518, 2: the fewest octets; so that one key has one text, and one thumbprint
+        raise KeyRefused(f"its {name} must not begin with zero bytes")
+    return int.from_bytes(raw, "big")
 
 
 def _bytes(jwk: JsonObject, name: str) -> bytes:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from authsvc.signing.key_text import is_key_text
-from tests.signing.test_key_confusion import JWK
+from tests.signing.public_forms import JWK
 
 PRIVATE: dict[str, ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey] = {
     "P-256": ec.generate_private_key(ec.SECP256R1()),

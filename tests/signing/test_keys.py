@@ -7,20 +7,32 @@ import json
 import logging
 import pickle
 import traceback
+from functools import cache
+from itertools import permutations
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from joserfc import jwk
 from joserfc.jwk import ECKey
 
 from authsvc.clock import system_randomness
 from authsvc.model import Algorithm, KeyId
 from authsvc.signing import base64url
+from authsvc.signing.algorithms import FAMILIES
+from authsvc.signing.jwk import parse_key
 from authsvc.signing.jws import sign_compact
 from authsvc.signing.keys import NewKey, generate, signing_key, thumbprint, verification_key
 from tests.signing.handmade import outcome
 
-BOTH = pytest.mark.parametrize("algorithm", [Algorithm.ES256, Algorithm.HS256])
+ALL = pytest.mark.parametrize("algorithm", Algorithm)
+PUBLIC = pytest.mark.parametrize("algorithm", [one for one in Algorithm if FAMILIES[one].key_type != "oct"])
+
+
+@cache
+def one_made(algorithm: Algorithm) -> NewKey:
+    """A key of that algorithm, for tests that do not ask for a new one: RSA keys take their time."""
+    return generate(algorithm, system_randomness)
 
 
 def numbered(size: int) -> bytes:
@@ -28,21 +40,22 @@ def numbered(size: int) -> bytes:
     return bytes([size]) * size
 
 
-@BOTH
+@ALL
 def test_what_is_made_signs_and_verifies(algorithm: Algorithm) -> None:
     """A generated key, opened from its secret part, signs what its other half accepts."""
-    made = generate(algorithm, system_randomness)
+    made = one_made(algorithm)
     key = signing_key(made.key_id, made.algorithm, made.secret)
     text = sign_compact(key, typ="JWT", payload=b"{}")
     assert outcome(text, verification_key(key)).value == "ACTIVE"
     assert (key.key_id, key.algorithm) == (made.key_id, algorithm)
 
 
-@BOTH
+@ALL
 def test_no_two_keys_are_alike(algorithm: Algorithm) -> None:
     """Each generated key has a secret and an id of its own."""
-    made = [generate(algorithm, system_randomness) for _ in range(20)]
-    assert len({one.secret for one in made}) == len({one.key_id for one in made}) == 20
+    number = 2 if FAMILIES[algorithm].key_type == "RSA" else 20
+    made = [generate(algorithm, system_randomness) for _ in range(number)]
+    assert len({one.secret for one in made}) == len({one.key_id for one in made}) == number
 
 
 def test_an_hmac_key_is_random() -> None:
@@ -53,30 +66,69 @@ def test_an_hmac_key_is_random() -> None:
     assert made.public_jwk == ""
 
 
-def test_an_elliptic_key_is_named_by_its_thumbprint() -> None:
-    """The kid of an ES256 key is what an independent library computes from its public part (RFC 7638)."""
-    made = generate(Algorithm.ES256, system_randomness)
-    assert made.key_id == ECKey.import_key(json.loads(made.public_jwk)).thumbprint()
+@PUBLIC
+def test_a_public_key_is_named_by_its_thumbprint(algorithm: Algorithm) -> None:
+    """The kid of a key with a public part is what an independent library computes from that part (RFC 7638)."""
+    made = one_made(algorithm)
+    theirs = jwk.import_key(json.loads(made.public_jwk))
+    assert made.key_id == theirs.thumbprint()
+    assert parse_key(json.dumps({**json.loads(made.public_jwk), "alg": algorithm.value})).key_id == made.key_id
 
 
-def test_a_published_thumbprint() -> None:
-    """The thumbprint of the key in RFC 9449, section 6.1, is the `jkt` that stands there."""
-    published = {
-        "crv": "P-256",
-        "kty": "EC",
-        "x": "l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs",
-        "y": "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA",
-    }
-    assert thumbprint(dict(published)) == "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
+# RFC 7638, 3.1; RFC 8037, A.2 and A.3; RFC 9449, 6.1 (the `jkt` of its example).
+PUBLISHED = {
+    "RSA": (
+        {
+            "kty": "RSA",
+            "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZ"
+            "CiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c"
+            "7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-"
+            "csFCur-kEgU8awapJzKnqDKgw",
+            "e": "AQAB",
+            "alg": "RS256",
+        },
+        "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+    ),
+    "OKP": (
+        {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "alg": "EdDSA"},
+        "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+    ),
+    "EC": (
+        {
+            "kty": "EC",
+            "crv": "P-256",
+            "x": "l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs",
+            "y": "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA",
+            "alg": "ES256",
+        },
+        "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I",
+    ),
+}
 
 
-def test_a_public_part_has_only_public_members_in_one_text() -> None:
-    """The JWK of an ES256 key is dense, sorted, and holds the curve and the point alone, each of 32 bytes."""
-    made = generate(Algorithm.ES256, system_randomness)
+@pytest.mark.parametrize(("key", "name"), PUBLISHED.values(), ids=PUBLISHED.keys())
+def test_published_thumbprints(key: dict[str, object], name: str) -> None:
+    """A key of the RFCs goes by the thumbprint that stands there, whatever its other members and their order."""
+    members = {member: value for member, value in key.items() if member != "alg"}
+    assert thumbprint(dict(members)) == name
+    for order in (key, dict(reversed(key.items())), {**key, "use": "sig", "ext": True}):
+        assert parse_key(json.dumps(order)).key_id == name
+    assert parse_key(json.dumps({**key, "kid": "its"})).key_id == "its", "a kid that it states is kept"
+
+
+PUBLIC_MEMBERS = {"EC": ["crv", "kty", "x", "y"], "OKP": ["crv", "kty", "x"], "RSA": ["e", "kty", "n"]}
+
+
+@PUBLIC
+def test_a_public_part_has_only_public_members_in_one_text(algorithm: Algorithm) -> None:
+    """The JWK of a key is dense, sorted, and holds what its type asks for alone, in as many bytes as it should."""
+    made, family = one_made(algorithm), FAMILIES[algorithm]
     members = json.loads(made.public_jwk)
-    assert list(members) == ["crv", "kty", "x", "y"]
+    assert list(members) == PUBLIC_MEMBERS[family.key_type]
     assert made.public_jwk == json.dumps(members, separators=(",", ":"))
-    assert [len(base64url.decode(members[name])) for name in "xy"] == [32, 32]
+    sizes = {name: len(base64url.decode(members[name])) for name in members if name in "xyne"}
+    width = {"P-256": 32, "P-384": 48, "P-521": 66, "Ed25519": 32, "": 0}[family.curve]
+    assert sizes == {"n": 256, "e": 3} if family.key_type == "RSA" else set(sizes.values()) == {width}
 
 
 def test_a_coordinate_with_leading_zeros_keeps_its_width() -> None:
@@ -120,16 +172,28 @@ def test_only_p256_signs_es256(secret: bytes) -> None:
         signing_key(KeyId("k"), Algorithm.ES256, secret)
 
 
+KINDS = [Algorithm.ES256, Algorithm.ES384, Algorithm.ES512, Algorithm.EDDSA, Algorithm.RS256]
+
+
+@pytest.mark.parametrize(("stored", "asked"), list(permutations(KINDS, 2)))
+def test_a_key_is_opened_as_what_it_is(stored: Algorithm, asked: Algorithm) -> None:
+    """A stored key of another type or curve than its algorithm has is refused when it is opened."""
+    made = one_made(stored)
+    assert signing_key(made.key_id, stored, made.secret).algorithm is stored
+    with pytest.raises(ValueError, match="not one of its algorithm"):
+        signing_key(made.key_id, asked, made.secret)
+
+
 def forms_of(made: NewKey) -> list[str]:
     """The secret as it could be seen: raw, hex, base64url, and pieces of each."""
     texts = [made.secret.hex(), base64url.encode(made.secret), repr(made.secret)[2:-1]]
     return [text[start : start + 12] for text in texts for start in range(0, len(text) - 12, 4)]
 
 
-@BOTH
+@ALL
 def test_no_key_shows_its_secret(algorithm: Algorithm) -> None:
     """No text form of a key, of what holds it or of an error about it contains any part of the secret."""
-    made = generate(algorithm, system_randomness)
+    made = one_made(algorithm)
     signing = signing_key(made.key_id, made.algorithm, made.secret)
     for key in (made, signing, verification_key(signing)):
         record = logging.LogRecord("n", logging.INFO, "p", 1, "%s %r", (key, key), None)
@@ -139,10 +203,10 @@ def test_no_key_shows_its_secret(algorithm: Algorithm) -> None:
     assert [part for part in forms_of(made) if part in made.secret.hex()], "the search would notice"
 
 
-@BOTH
+@ALL
 def test_no_key_is_pickled_or_copied(algorithm: Algorithm) -> None:
     """Pickling or copying a key is refused, and the refusal shows nothing."""
-    made = generate(algorithm, system_randomness)
+    made = one_made(algorithm)
     signing = signing_key(made.key_id, made.algorithm, made.secret)
     for key in (made, signing, verification_key(signing)):
         for take in (pickle.dumps, copy.copy, copy.deepcopy):
@@ -152,10 +216,10 @@ def test_no_key_is_pickled_or_copied(algorithm: Algorithm) -> None:
             assert not [part for part in forms_of(made) if part in text]
 
 
-@BOTH
+@ALL
 def test_keys_are_not_compared_by_their_secret(algorithm: Algorithm) -> None:
     """Two handles of one secret are two keys: nothing can be learnt from comparing."""
-    made = generate(algorithm, system_randomness)
+    made = one_made(algorithm)
     first, second = (signing_key(made.key_id, made.algorithm, made.secret) for _ in range(2))
     assert first != second
     assert len({first, second}) == 2

@@ -8,10 +8,13 @@ from authsvc.model import Algorithm, KeyId, KeyState, TokenStatus
 from authsvc.signing.keys import SigningKey
 from tests.signing.handmade import SECRET, hs256
 from tests.verify.attacks import ATTACKS, Attack
-from tests.verify.workshop import APP, ES_APP, FirstLook, header, ring_key, token
+from tests.verify.forged_signatures import FORGED
+from tests.verify.workshop import APP, ES_APP, FAMILY_APPS, FirstLook, header, ring_key, token
+
+ALL = [*ATTACKS, *FORGED]
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=[attack.name for attack in ATTACKS])
+@pytest.mark.parametrize("attack", ALL, ids=[attack.name for attack in ALL])
 def test_it_does_not_pass_and_its_twin_does(judge: FirstLook, attack: Attack) -> None:
     """The token gets the status that names its fault, and what differs from it in the fault alone is ACTIVE."""
     assert judge.status(attack.twin, **attack.questions) is TokenStatus.ACTIVE
@@ -19,9 +22,11 @@ def test_it_does_not_pass_and_its_twin_does(judge: FirstLook, attack: Attack) ->
 
 
 def test_there_are_many() -> None:
-    """No two attacks are the same text, none is its own twin, and there are at least 400 of them."""
-    assert len({attack.text for attack in ATTACKS}) == len(ATTACKS) >= 400
-    assert all(attack.text != attack.twin for attack in ATTACKS)
+    """No two attacks are the same text, none is its own twin, there are at least 400 of them, of each algorithm too."""
+    assert len({attack.text for attack in ALL}) == len(ALL)
+    assert len(ATTACKS) >= 400
+    assert all(attack.text != attack.twin for attack in ALL)
+    assert {attack.questions["api_key"] for attack in FORGED} == set(FAMILY_APPS.values())
 
 
 def test_another_app_with_the_same_kid_and_the_same_user(judge: FirstLook) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from authsvc.model import (
+    APP_ALGORITHMS,
     Algorithm,
     ApiKey,
     App,
@@ -29,10 +30,13 @@ from authsvc.trust.view import TrustView
 from authsvc.verify.questions import Questions
 from authsvc.verify.verdict import Verdict
 from authsvc.verify.verifier import Verifier
+from tests.signing.families import KEYS
 from tests.signing.handmade import ES_SIGNING, HS_SIGNING, Sign, b64, compact, es256, hs256, json_bytes
 
 APP = ApiKey("acme")
 ES_APP = ApiKey("elliptic")
+FAMILY_APPS = {algorithm: ApiKey(f"app-{algorithm.value}") for algorithm in APP_ALGORITHMS}
+"""An app for each algorithm that apps can choose, with the key of ``tests.signing.families``."""
 SARA = UserId("sara")
 SESSION = SessionId(bytes(range(16)))
 SESSION_TEXT = "00010203-0405-0607-0809-0a0b0c0d0e0f"
@@ -128,6 +132,9 @@ class World:
         self.view.put_keys(APP, [ring_key(HS_SIGNING)])
         self.view.put_app(an_app(ES_APP, Algorithm.ES256))
         self.view.put_keys(ES_APP, [ring_key(ES_SIGNING)])
+        for algorithm, api_key in FAMILY_APPS.items():
+            self.view.put_app(an_app(api_key, algorithm))
+            self.view.put_keys(api_key, [ring_key(KEYS[algorithm])])
         self.view.reached(Revision(REVISION))
 
     def verifier(self, **options: Any) -> Verifier:
