@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from authsvc.client.verifier.age import Age
-from authsvc.client.verifier.checked import CheckedToken, TokenNotActive
+from authsvc.client.verifier.checked import CheckedToken, TokenNotActive, kept
 from authsvc.client.verifier.memory import NEVER, Known, Memory, Signatures
 from authsvc.client.verifier.trusted import Trusted
 from authsvc.clock import Clock, Monotonic, system_clock, system_monotonic
@@ -124,9 +124,20 @@ class Judge:
 
     def _keep(self, digest: bytes, changes: int, until: float | None, checked: CheckedToken, size: int) -> None:
         """Remember the judgement, and the signature where there was one; nothing of a development token."""
-        if checked.verified is not None and checked.verified.algorithm is not None:
+        token = kept(checked)
+        if token is not None and token.algorithm is not None:
             known = Known(changes, self._seconds(), NEVER if until is None else until, checked)
             self._memory.keep(digest, known, size)
+
+
+def _names(audiences: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(audiences, str):
+        raise TypeError("audiences is a list of names, not one")  # its letters would be names that nobody goes by
+    names = tuple(audiences)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"audiences are text, not {type(name).__name__}")
+    return names
 
 
 def _seconds_of(clock: Clock) -> Callable[[], float]:
