@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
+from authsvc.client.errors import Closed
+
 Channel = TypeVar("Channel")
 
 
@@ -57,10 +59,10 @@ class Lines(Generic[Channel]):
         self._closed = False
 
     def take(self) -> Lease[Channel]:
-        """A line for a call that is made now; raises ``ValueError`` after ``close``."""
+        """A line for a call that is made now; raises ``Closed``, a ``ValueError``, after ``close``."""
         with self._lock:
             if self._closed:
-                raise ValueError("the client is closed")
+                raise Closed("the client is closed")
             if self._line is None or self._renewed():
                 self._line = self._replaced()
             self._line.calls += 1

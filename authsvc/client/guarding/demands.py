@@ -10,6 +10,8 @@ from authsvc.client.errors import AuthClientError
 from authsvc.client.guarding.refusing import Refused, token_missing, without_rule
 from authsvc.client.guarding.rules import Rule, Rules, check_names, rule_of
 from authsvc.client.verifier.checked import CheckedToken, TokenNotActive
+from authsvc.client.verifier.verifier import TokenVerifier
+from authsvc.client.verifier.verifier_aio import AsyncTokenVerifier
 
 
 class Questions(TypedDict):
@@ -37,6 +39,14 @@ class AwaitedVerifies(Protocol):
     def verify(self) -> Callable[..., Awaitable[CheckedToken]]:
         """See ``AsyncTokenVerifier.verify``."""
         ...
+
+
+def check_kind(verifier: object, *, awaited: bool) -> None:
+    """Raise ``TypeError`` for a verifier of the other kind: no call would ever get an answer by it."""
+    wrong, right = (TokenVerifier, AsyncTokenVerifier) if awaited else (AsyncTokenVerifier, TokenVerifier)
+    if isinstance(verifier, wrong):
+        other = "TokenAuthInterceptor" if awaited else "AsyncTokenAuthInterceptor"
+        raise TypeError(f"the verifier is an {right.__name__} here; {wrong.__name__} goes with {other}")
 
 
 class Demand(NamedTuple):

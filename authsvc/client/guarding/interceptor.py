@@ -12,7 +12,7 @@ import grpc
 from authsvc.client.attaching.details import PLACEMENT, Placement
 from authsvc.client.errors import AuthClientError
 from authsvc.client.guarding.current import context_of
-from authsvc.client.guarding.demands import Demand, Demands, Outcome, Questions, Verifies, is_settled
+from authsvc.client.guarding.demands import Demand, Demands, Outcome, Questions, Verifies, check_kind, is_settled
 from authsvc.client.guarding.refusing import Refused, status_of
 from authsvc.client.guarding.rules import Rules
 from authsvc.client.verifier.checked import CheckedToken
@@ -35,10 +35,11 @@ class TokenAuthInterceptor(grpc.ServerInterceptor):
     What a rule's function raises ends the call as if the method had raised it.
 
     The token is where ``placement`` says: ``authorization: Bearer <token>``. Raises ``ValueError`` for a rule of no
-    method.
+    method, ``TypeError`` for a verifier whose answers are awaited.
     """
 
     def __init__(self, verifier: Verifies, rules: Rules, *, placement: Placement = PLACEMENT) -> None:
+        check_kind(verifier, awaited=False)
         self._verify = verifier.verify
         self._demands = Demands(rules, placement)
 

@@ -12,7 +12,7 @@ import grpc.aio
 from authsvc.client.attaching.details import PLACEMENT, Placement
 from authsvc.client.errors import AuthClientError
 from authsvc.client.guarding.current import make_current
-from authsvc.client.guarding.demands import AwaitedVerifies, Demand, Demands, Outcome, Questions, is_settled
+from authsvc.client.guarding.demands import AwaitedVerifies, Demand, Demands, Outcome, Questions, check_kind, is_settled
 from authsvc.client.guarding.interceptor import parts_of
 from authsvc.client.guarding.refusing import Refused, status_of
 from authsvc.client.guarding.rules import Rules
@@ -27,10 +27,12 @@ class AsyncTokenAuthInterceptor(grpc.aio.ServerInterceptor):
     """As ``TokenAuthInterceptor``, for ``grpc.aio.server(interceptors=[…])`` and an ``AsyncTokenVerifier``.
 
     It stands before methods that are coroutines or asynchronous generators. A plain function, which ``grpc.aio`` would
-    run in a thread, is not called: such a call ends with an error of the server's.
+    run in a thread, is not called: such a call ends with an error of the server's. Raises ``TypeError`` for a verifier
+    that does not let its callers await.
     """
 
     def __init__(self, verifier: AwaitedVerifies, rules: Rules, *, placement: Placement = PLACEMENT) -> None:
+        check_kind(verifier, awaited=True)
         self._verify = verifier.verify
         self._demands = Demands(rules, placement)
 

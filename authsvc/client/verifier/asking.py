@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from authsvc import errors as rules
+from authsvc.client.auth import AsyncAuthClient, AuthClient
 from authsvc.client.errors import Failure, InvalidRequest, Violation
-from authsvc.client.verifier.checked import CheckedToken, TrustStale, checked_by_service
+from authsvc.client.verifier.checked import CheckedToken, TrustStale, checked_by_service, trust_stale
 from authsvc.client.verifier.judging import Judge
 from authsvc.v1 import auth_pb2 as v1
 from authsvc.verify.questions import Questions, check_askable
 
 WhenStale = Literal["fail_closed", "ask_service"]
+
+_FORKED = "the process has forked since this verifier was made, and nothing is heard here: make it after the fork"
 
 
 class Asked(NamedTuple):
@@ -40,13 +43,19 @@ class Asking:
         audience: str | None,
         any_role_of: Sequence[str] | None,
     ) -> Questions:
-        """What is asked; raises ``InvalidRequest`` for what the service would not take either."""
+        """What is asked; raises ``InvalidRequest`` for what the service would not take either, ``TypeError`` for what
+        is no text."""
         nothing_asked = self._judge.nothing_asked
         if call_cid is None and channel_cid is None and audience is None and any_role_of is None:
             return nothing_asked
         if isinstance(any_role_of, str):
             raise TypeError("any_role_of is a list of roles, not one")
         roles = None if any_role_of is None else tuple(any_role_of)
+        for name, value in (("call_cid", call_cid), ("channel_cid", channel_cid), ("audience", audience)):
+            if value is not None:
+                _check_text(name, value)
+        for role in roles or ():
+            _check_text("a role", role)
         questions = Questions(call_cid, channel_cid, audience, roles, nothing_asked.caller_audiences)
         _check(questions)
         return questions
@@ -60,9 +69,11 @@ class Asking:
 
         Raises ``TokenNotActive``; ``TrustStale`` where nobody can say.
         """
+        if self._judge.forked:
+            raise TrustStale(_FORKED)  # asking needs gRPC, which is as dead here as what follows
         stale = self._judge.stale
         if stale and not self._ask_when_stale:
-            raise TrustStale
+            raise trust_stale(self._judge.unheard)
         return None if stale or self._judge.ask_service else self._judge.judge(token, digest, questions)
 
     def of_service(self, token: str, digest: bytes, questions: Questions) -> Asked:
@@ -85,6 +96,26 @@ class Asking:
         if asked.digest is not None:
             self._judge.keep_answer(asked.digest, asked.changes, checked)
         return checked
+
+
+def check_client(client: object, wanted: type[AuthClient | AsyncAuthClient]) -> None:
+    """Raise ``TypeError`` for a client of another kind, by which nothing would ever be heard."""
+    if isinstance(client, wanted):
+        return
+    given, hint = type(client).__name__, ""
+    if isinstance(client, AuthClient | AsyncAuthClient):
+        hint = f"; {given} goes with {'TokenVerifier' if isinstance(client, AuthClient) else 'AsyncTokenVerifier'}"
+    raise TypeError(f"the client is an {wanted.__name__} here, not {given}{hint}")
+
+
+def not_a_token(given: object) -> TypeError:
+    """What is raised for what is no text; it does not say what was given, which may be a token all the same."""
+    return TypeError(f"a token is text (str), not {type(given).__name__}")
+
+
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is text (str), not {type(value).__name__}")
 
 
 def _check(questions: Questions) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from google.protobuf.json_format import MessageToDict
 
-from authsvc.client.errors import AuthClientError, Failure, Unavailable
+from authsvc.client.errors import AuthClientError, Closed, Failure, Unavailable
 from authsvc.model import (
     Algorithm,
     ApiKey,
@@ -26,7 +26,7 @@ from authsvc.v1 import auth_pb2 as v1
 from authsvc.verify.claims import AccessClaims
 from authsvc.verify.verdict import ERROR_CODES, MESSAGES, VerifiedToken
 
-_NO_CUSTOM: Mapping[str, object] = {}  # shared, and nothing writes to it
+_TOO_OLD: Final = "what this verifier knows is too old"
 _ALGORITHMS = {algorithm.value: algorithm for algorithm in Algorithm}
 _KINDS = {getattr(v1, f"TOKEN_KIND_{kind.name}"): kind for kind in Kind}
 
@@ -36,6 +36,8 @@ class CheckedToken:
 
     Text that is not set is empty, moments None: ``expires_at`` of a token that never expires, ``issued_at`` of one that
     does not say. A token with a ``scope`` is good for the call or channel that was asked, and for no other.
+    ``custom``, ``custom_claims`` and ``verified`` are copies, another one at each look: one object is given to all who
+    show the token, and what one of them writes must be seen by nobody else.
     """
 
     __slots__ = ("_token", "_verified_here")
@@ -79,8 +81,8 @@ class CheckedToken:
 
     @property
     def custom(self) -> Mapping[str, object]:
-        """What else is said of the user."""
-        return self._token.claims.user.custom or _NO_CUSTOM
+        """What else is said of the user: JSON values, the caller's own to change."""
+        return _copy(self._token.claims.user.custom)
 
     @property
     def scope(self) -> TokenScope:
@@ -130,13 +132,14 @@ class CheckedToken:
 
     @property
     def custom_claims(self) -> Mapping[str, object]:
-        """Claims of the app's own."""
-        return self._token.claims.custom_claims or _NO_CUSTOM
+        """Claims of the app's own: JSON values, the caller's own to change."""
+        return _copy(self._token.claims.custom_claims)
 
     @property
     def verified(self) -> VerifiedToken | None:
         """What was verified here; None where the service was asked."""
-        return self._token if self._verified_here else None
+        token = kept(self)
+        return None if token is None else _apart(token)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CheckedToken) and self._said() == other._said()
@@ -147,6 +150,11 @@ class CheckedToken:
 
     def _said(self) -> tuple[object, ...]:
         return tuple(getattr(self, name) for name in _SAID)
+
+
+def kept(checked: CheckedToken) -> VerifiedToken | None:
+    """As ``checked.verified``, itself instead of a copy: for a verifier's memory, which writes nothing to it."""
+    return checked._token if checked._verified_here else None
 
 
 _SAID: Final = (
@@ -171,13 +179,26 @@ class TokenNotActive(AuthClientError):
 
 
 class TrustStale(Unavailable):
-    """Whether the token is good cannot be said: what is known of keys and revocations is too old, or not there yet."""
+    """Whether the token is good cannot be said: what is known of keys and revocations is too old, or not there yet.
 
-    def __init__(self, message: str = "what this verifier knows is too old: it cannot reach the service") -> None:
+    The message says why nothing newer was heard, where that is known, and ``__cause__`` is the error that says so.
+    """
+
+    def __init__(self, message: str = f"{_TOO_OLD}: nothing newer was heard of the service") -> None:
         super().__init__(Failure(code="UNAVAILABLE", reason="STALE", message=message))
 
     def __reduce__(self) -> tuple[type[TrustStale], tuple[str]]:
         return type(self), (self.message,)
+
+
+def trust_stale(cause: Exception | None) -> TrustStale:
+    """What is raised where nothing newer was heard because of that, if it is known."""
+    if cause is None:
+        return TrustStale()
+    said = str(cause) if isinstance(cause, AuthClientError | Closed) else f"{type(cause).__name__}: {cause}"
+    stale = TrustStale(f"{_TOO_OLD}: {said}")
+    stale.__cause__ = cause
+    return stale
 
 
 def checked_by_service(answer: v1.ValidateTokenResponse) -> CheckedToken:
@@ -208,6 +229,25 @@ def checked_by_service(answer: v1.ValidateTokenResponse) -> CheckedToken:
     )
     algorithm = Algorithm(info.algorithm) if info.algorithm else None
     return CheckedToken(VerifiedToken(ApiKey(info.api_key), KeyId(info.key_id), algorithm, claims), verified_here=False)
+
+
+def _apart(token: VerifiedToken) -> VerifiedToken:
+    """The same, and nothing of it can be written to that another one holds."""
+    claims = token.claims
+    custom = None if claims.user.custom is None else _copy(claims.user.custom)
+    user = claims.user._replace(custom=custom)
+    return token._replace(claims=claims._replace(user=user, custom_claims=_copy(claims.custom_claims)))
+
+
+def _copy(members: Mapping[str, object] | None) -> dict[str, object]:
+    return {name: _copied(value) for name, value in members.items()} if members else {}
+
+
+def _copied(value: object) -> object:
+    """A copy of a JSON value: only objects and arrays can be written to."""
+    if isinstance(value, dict):
+        return _copy(value)
+    return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
 def _moment(seconds: int | None) -> datetime | None:

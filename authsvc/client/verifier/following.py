@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, timedelta
 from typing import Final
 
-from authsvc.client.errors import AuthClientError
+from authsvc.client.errors import AuthClientError, Closed, Failure, Unavailable
 from authsvc.client.verifier.age import Age
+from authsvc.client.verifier.forks import tell_after_fork
 from authsvc.client.verifier.judging import Judge
 from authsvc.client.verifier.pauses import Pauses
 from authsvc.client.verifier.trusted import Trusted
@@ -20,6 +21,17 @@ from authsvc.v1 import trust_pb2 as v1
 MAX_STALENESS: Final = timedelta(seconds=10)
 FIRST_WAIT: Final = timedelta(seconds=5)
 RECONCILE_EVERY: Final = timedelta(seconds=60)
+
+SILENCE: Final = timedelta(seconds=8)
+"""A stream that has spoken says something every five seconds at least. Nothing for longer: it says nothing any more,
+though its line may live. Found out before ``MAX_STALENESS`` is over, so that another stream can be heard in time."""
+
+ANSWERED_WITHIN: Final = timedelta(seconds=3)
+"""A stream that is opened says something at once, and so does whatever else is asked for. With the longest pause, and
+the way there and back, a verifier is back within five seconds of a service that is."""
+
+LOOK_EVERY: Final = timedelta(seconds=0.5)
+"""How often to look whether a stream is silent."""
 
 _NANOSECONDS: Final = 1_000_000_000
 _ORDINARY: Final = frozenset(("CANCELLED", "DRAINING"))
@@ -36,62 +48,129 @@ class Following:
         self._monotonic = monotonic
         self._pauses = Pauses(randomness)
         self._log = log
-        self._lost = False
-        self._began = self._reconciled = monotonic()
+        self._said = set[str]()  # why nothing is heard, as far as it was logged
+        self._strange_keys = frozenset[str]()
+        self._began = self._reconciled = self._heard = monotonic()
+        self._limit = ANSWERED_WITHIN
+        self.over = False
+        """Whether no stream can be opened any more."""
 
     @property
     def patience(self) -> float:
         """How many seconds to wait for the first snapshot: who never hears one is not waited for at each call."""
-        return max(FIRST_WAIT.total_seconds() - (self._monotonic() - self._began) / _NANOSECONDS, 0)
+        if self._judge.forked:
+            return 0
+        return max(FIRST_WAIT.total_seconds() - self._seconds_since(self._began), 0)
 
     def request(self) -> v1.WatchTrustBundleRequest:
         """What to open the next stream with."""
         self._judge.age.began()
+        self._heard, self._limit = self._monotonic(), ANSWERED_WITHIN
         return v1.WatchTrustBundleRequest(api_key=self._api_key, cursor=self._judge.trusted.cursor)
 
     def take(self, update: v1.TrustUpdate) -> bool:
         """Learn an update; whether tokens can be checked now. Raises ``ValueError`` for one that makes no sense."""
+        self._heard, self._limit = self._monotonic(), SILENCE
         self._judge.trusted.take(update)
+        self._note_strange_keys()
         if update.cursor:  # inside of a snapshot nothing is known yet of what it will hold
             self._judge.age.told(update.as_of.ToDatetime(UTC))
             self._judge.refresh()
+            self._judge.unheard = None
             self._pauses.succeeded()
-            if self._lost:
-                self._lost = False
+            if self._said:
+                self._said.clear()
                 self._log.info("the service is heard again")
         return not self._judge.stale
 
+    @property
+    def silent(self) -> bool:
+        """Whether the stream has said nothing for so long that it is to be ended, and another one opened."""
+        return self._seconds_since(self._heard) > self._limit.total_seconds()
+
     def reconciling(self) -> v1.GetTrustBundleRequest | None:
         """What to ask for now, so that it can be compared with what the stream has told; None: it is too soon."""
-        now, every = self._monotonic(), RECONCILE_EVERY.total_seconds() * _NANOSECONDS
-        if now - self._reconciled < every:
+        if self._seconds_since(self._reconciled) < RECONCILE_EVERY.total_seconds():
             return None
-        self._reconciled = now
+        self._reconciled = self._monotonic()
         return v1.GetTrustBundleRequest(api_key=self._api_key)
 
     def reconcile(self, bundle: v1.GetTrustBundleResponse) -> None:
         """Compare what is known with what was asked for, and forget what no longer matters to anybody."""
         if self._judge.trusted.reconcile(bundle.policy):
             self._log.warn("a change was not told by the stream", revision=bundle.policy.revision)
+            self._note_strange_keys()
         # By the service's clock: a wrong one of ours must not make a revocation look old.
         self._judge.trusted.forget_old(bundle.as_of.ToDatetime(UTC))
 
-    def ended(self, fault: AuthClientError | ValueError | None) -> float:
-        """The stream has ended: how many seconds to wait before the next."""
+    def ended(self, fault: Exception | None) -> float:
+        """The stream has ended: how many seconds to wait before the next.
+
+        ``fault`` is what it ended with. Whatever that is, the next may be better, unless it is ``over`` now.
+        """
         self._judge.trusted.lost()
-        quiet = fault is None or (isinstance(fault, AuthClientError) and fault.reason in _ORDINARY)
-        if not quiet and not self._lost:
-            self._lost = True
-            reason = fault.reason if isinstance(fault, AuthClientError) else "UPDATE_INVALID"
-            self._log.warn("the service is not heard", reason=reason)
+        if self.silent and _says_nothing(fault):
+            fault = _silent()
+        self._judge.unheard = fault or self._judge.unheard
+        if isinstance(fault, Closed):
+            self.over = True
+            self._log.warn("the client is closed: the service is followed no more")
+            return 0
+        if fault is not None and not _is_ordinary(fault):
+            self._say(fault)
         return self._pauses.seconds()
+
+    def closed(self) -> None:
+        """Following was ended by its user."""
+        self._judge.unheard = Closed("the verifier is closed")
+
+    def _say(self, fault: Exception) -> None:
+        reason = _reason(fault)
+        if reason in self._said:
+            return
+        self._said.add(reason)
+        unforeseen = not isinstance(fault, AuthClientError | ValueError)
+        self._log.warn("the service is not heard", reason=reason, **({"exception": reason} if unforeseen else {}))
+
+    def _note_strange_keys(self) -> None:
+        strange = self._judge.trusted.strange_keys
+        for key_id in sorted(strange - self._strange_keys):
+            self._log.warn("a key is of a newer service: nothing is verified by it", kid=key_id)
+        self._strange_keys = strange
+
+    def _seconds_since(self, moment: int) -> float:
+        return (self._monotonic() - moment) / _NANOSECONDS
+
+
+def _is_ordinary(fault: Exception) -> bool:
+    return isinstance(fault, AuthClientError) and fault.reason in _ORDINARY
+
+
+def _says_nothing(fault: Exception | None) -> bool:
+    """Whether it is how a stream ends that was ended here; the libraries do not know why."""
+    if isinstance(fault, AuthClientError):
+        return fault.reason == "CANCELLED"
+    return fault is None or isinstance(fault, TimeoutError)
+
+
+def _reason(fault: Exception) -> str:
+    if isinstance(fault, AuthClientError):
+        return fault.reason
+    return "UPDATE_INVALID" if isinstance(fault, ValueError) else type(fault).__name__
+
+
+def _silent() -> Unavailable:
+    return Unavailable(Failure("UNAVAILABLE", "SILENT", "nothing came on an open stream"))
 
 
 def make_judge(
     api_key: str, *, audiences: Sequence[str], max_staleness: timedelta, clock: Clock, monotonic: Monotonic
 ) -> Judge:
-    """A judge that knows nothing yet; raises ``ValueError`` for an app without a name, or a bound that is none."""
-    return Judge(
+    """A judge that knows nothing yet, and nothing any more in a process that is forked from this one.
+
+    Raises ``ValueError`` for an app without a name, or a bound that is none; ``TypeError`` for names that are no list.
+    """
+    judge = Judge(
         ApiKey(api_key),
         Trusted(TrustView()),
         Age(monotonic),
@@ -100,3 +179,5 @@ def make_judge(
         clock=clock,
         monotonic=monotonic,
     )
+    tell_after_fork(judge)
+    return judge

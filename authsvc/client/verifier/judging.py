@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from authsvc.client.verifier.age import Age
-from authsvc.client.verifier.checked import CheckedToken, TokenNotActive
+from authsvc.client.verifier.checked import CheckedToken, TokenNotActive, kept
 from authsvc.client.verifier.memory import NEVER, Known, Memory, Signatures
 from authsvc.client.verifier.trusted import Trusted
 from authsvc.clock import Clock, Monotonic, system_clock, system_monotonic
@@ -44,9 +44,14 @@ class Judge:
             raise ValueError("name the app whose tokens are checked")
         if max_staleness <= timedelta(0):
             raise ValueError("max_staleness is longer than nothing")
+        names = _names(audiences)
         self.trusted = trusted
         self.age = age
-        self.nothing_asked = no_questions(tuple(audiences))
+        self.nothing_asked = no_questions(names)
+        self.unheard: Exception | None = None
+        """Why nothing newer is heard, where that is known."""
+        self.forked = False
+        """Whether this is the copy of a judge in a child of its process: nobody tells it anything."""
         self._api_key = api_key
         self._bound = max_staleness.total_seconds() * 1e9
         self._clock = clock
@@ -76,6 +81,10 @@ class Judge:
         """To be called whenever something was heard: until when it counts is worked out once, not for each token."""
         known = self.trusted.policy is not None
         self._fresh_until = self._monotonic() + self._bound - self.age.nanoseconds if known else -math.inf
+
+    def cut_off(self) -> None:
+        """Know nothing any more: the process has forked, and this is the child."""
+        self.forked, self._fresh_until = True, -math.inf
 
     def remembered(self, digest: bytes) -> CheckedToken | None:
         """A token that was found good before, if it would be found good again; about nothing but itself."""
@@ -124,9 +133,20 @@ class Judge:
 
     def _keep(self, digest: bytes, changes: int, until: float | None, checked: CheckedToken, size: int) -> None:
         """Remember the judgement, and the signature where there was one; nothing of a development token."""
-        if checked.verified is not None and checked.verified.algorithm is not None:
+        token = kept(checked)
+        if token is not None and token.algorithm is not None:
             known = Known(changes, self._seconds(), NEVER if until is None else until, checked)
             self._memory.keep(digest, known, size)
+
+
+def _names(audiences: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(audiences, str):
+        raise TypeError("audiences is a list of names, not one")  # its letters would be names that nobody goes by
+    names = tuple(audiences)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"audiences are text, not {type(name).__name__}")
+    return names
 
 
 def _seconds_of(clock: Clock) -> Callable[[], float]:

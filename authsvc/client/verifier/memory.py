@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from authsvc.client.verifier.checked import CheckedToken
+from authsvc.client.verifier.checked import CheckedToken, kept
 from authsvc.model import ApiKey
 from authsvc.verify.bounded import Bounded
 from authsvc.verify.verdict import VerifiedToken
@@ -38,7 +38,7 @@ class Signatures:
         known = self._memory.find(digest)
         if known is None:
             return None
-        token = known.token.verified
+        token = kept(known.token)
         return token if token is not None and token.api_key == api_key else None
 
     def keep(self, api_key: ApiKey, digest: bytes, token: VerifiedToken, size: int = 0) -> None:

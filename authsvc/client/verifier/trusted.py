@@ -33,6 +33,7 @@ from authsvc.trust.view import TrustView
 from authsvc.v1 import trust_pb2 as v1
 
 _STATES = {getattr(v1, f"TRUSTED_KEY_STATE_{state.name}"): state for state in KeyState}
+_ALGORITHMS = frozenset(algorithm.value for algorithm in Algorithm)
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -55,6 +56,8 @@ class Trusted:
         self.view = view
         self.policy: Policy | None = None
         self.cursor = ""
+        self.strange_keys: frozenset[str] = frozenset()
+        """Keys of the newest policy that this version does not understand: nothing is verified by them."""
         self._building: TrustView | None = None
         self._next_policy: Policy | None = None
         self._api_key = ApiKey("")
@@ -97,9 +100,11 @@ class Trusted:
         self._api_key = ApiKey(policy.api_key)
         known = view.app(self._api_key)
         revoked = v1.TRUSTED_KEY_STATE_REVOKED
-        keys = [_ring_key(key, policy) for key in policy.keys if key.public_jwk or key.state == revoked]
+        self.strange_keys = frozenset(key.key_id for key in policy.keys if not _is_understood(key))
+        known_keys = filter(_is_understood, policy.keys)
+        keys = [_ring_key(key, policy) for key in known_keys if key.public_jwk or key.state == revoked]
         ids = {key.key_id for key in keys}
-        # Every policy is whole, so a key that it does not name is no more.
+        # Every policy is whole, so a key that it does not name is no more; nor is one that is not understood any more.
         gone = [] if known is None else [key_id for key_id in known.ring.keys if key_id not in ids]
         revision = Revision(policy.revision)
         view.put_keys(self._api_key, keys, [Gone(Subject.KEY, self._api_key, key_id, revision) for key_id in gone])
@@ -174,6 +179,11 @@ def _app(policy: v1.TrustPolicy) -> App:
         created_at=_START,
         updated_at=_START,
     )
+
+
+def _is_understood(key: v1.TrustedKey) -> bool:
+    """Whether this version knows what the key is for; one in a state of a newer service may be no good any more."""
+    return key.state in _STATES and key.algorithm in _ALGORITHMS
 
 
 def _ring_key(key: v1.TrustedKey, policy: v1.TrustPolicy) -> RingKey:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import grpc
 import pytest
 
-from authsvc.client import AuthClient, Rule, current_token
+from authsvc.client import (
+    AsyncAuthClient,
+    AsyncTokenAuthInterceptor,
+    AsyncTokenVerifier,
+    AuthClient,
+    Rule,
+    TokenAuthInterceptor,
+    TokenVerifier,
+    current_token,
+)
 from authsvc.client.guarding.rules import check_names, rule_of
 from authsvc.model import ApiKey
 from authsvc.v1 import auth_pb2 as pb
@@ -242,6 +252,25 @@ def test_a_rule_for_no_method_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="neither"):
         check_names({name: Rule()})
     check_names({"*": Rule(), "/s.A/*": Rule(), "/s.A/Get": Rule()})
+
+
+def test_a_verifier_of_the_other_kind_is_refused(server: RunningServer, client: AuthClient) -> None:
+    """When the interceptor is made, and not by errors at each call; what it goes with is said."""
+
+    async def make() -> None:
+        async with (
+            AsyncAuthClient(server.target, server.credential) as awaited,
+            AsyncTokenVerifier(awaited, "dev") as verifier,
+        ):
+            AsyncTokenAuthInterceptor(verifier, {})
+            with pytest.raises(TypeError, match="AsyncTokenVerifier goes with AsyncTokenAuthInterceptor"):
+                TokenAuthInterceptor(verifier, {})  # type: ignore[arg-type]
+
+    asyncio.run(make())
+    with TokenVerifier(client, "dev") as verifier:
+        TokenAuthInterceptor(verifier, {})
+        with pytest.raises(TypeError, match="an AsyncTokenVerifier here; TokenVerifier goes with TokenAuthInterceptor"):
+            AsyncTokenAuthInterceptor(verifier, {})  # type: ignore[arg-type]
 
 
 def test_outside_of_a_call_there_is_no_token() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from authsvc.client.verifier.checked import CheckedToken
+from authsvc.client.verifier.checked import CheckedToken, kept
 from authsvc.client.verifier.memory import NEVER, Known, Memory, Signatures
 from authsvc.model import ApiKey
 from tests.client.verifier.made import Heard, token
@@ -50,7 +50,7 @@ def test_a_signature_is_found_for_its_own_app_only() -> None:
     memory.keep(b"here", known(checked), 100)
     memory.keep(b"there", known(CheckedToken(checked.verified, verified_here=False)), 100)
     signatures = Signatures(memory)
-    assert signatures.find(ACME, b"here") is checked.verified
+    assert signatures.find(ACME, b"here") is kept(checked)
     assert [signatures.find(OTHER, b"here"), signatures.find(ACME, b"there"), signatures.find(ACME, b"x")] == [None] * 3
 
 

@@ -313,6 +313,19 @@ def test_the_end_of_a_stream_is_a_resume_from_the_cursor() -> None:
     assert heard.following.request().cursor == "1-5"
 
 
+def test_each_stream_is_compared_with_its_own_beginning() -> None:
+    """A worker whose clock is half a minute behind makes nobody stale who goes over to it; held back updates do."""
+    heard = Heard(timedelta(seconds=10))
+    heard.following.request()
+    heard.snapshot()
+    heard.clock.move(seconds=60)
+    heard.following.ended(LOST)
+    heard.following.request()
+    assert heard.heartbeat(held_back=30)
+    heard.clock.move(seconds=60)
+    assert not heard.heartbeat(held_back=60)
+
+
 def test_what_the_stream_did_not_tell_is_found_by_asking() -> None:
     """Once a minute; a policy that is newer is taken, and said."""
     heard = Heard()
