@@ -8,7 +8,15 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from authsvc.client.attaching.details import PLACEMENT, CallDetails, Course, NoToken, Placement, Tokens
+from authsvc.client.attaching.details import (
+    PLACEMENT,
+    CallDetails,
+    Course,
+    NoToken,
+    Placement,
+    Tokens,
+    checked_placement,
+)
 from authsvc.client.attaching.kept import OneMessage, Sent
 from authsvc.client.attaching.pending import PendingCall
 from authsvc.client.attaching.refusals import refusal_of
@@ -39,7 +47,7 @@ class UserTokenInterceptor(
 
     def __init__(self, tokens: Tokens, *, placement: Placement = PLACEMENT) -> None:
         self._tokens = tokens
-        self._placement = placement
+        self._placement = checked_placement(placement)
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         """One message, one answer."""

@@ -10,7 +10,15 @@ import grpc
 import grpc.aio
 
 from authsvc.client.attaching.calls_aio import RenewedStreamStream, RenewedStreamUnary, RenewedUnaryStream
-from authsvc.client.attaching.details import PLACEMENT, AwaitedTokens, CallDetails, Course, Placement, code_of
+from authsvc.client.attaching.details import (
+    PLACEMENT,
+    AwaitedTokens,
+    CallDetails,
+    Course,
+    Placement,
+    checked_placement,
+    code_of,
+)
 from authsvc.client.attaching.ended import End
 from authsvc.client.attaching.kept import OneMessage, Sent
 from authsvc.client.attaching.refusals import refusal_of
@@ -38,7 +46,7 @@ class _Attaching:
 
     def __init__(self, tokens: AwaitedTokens, placement: Placement) -> None:
         self._tokens = tokens
-        self._placement = placement
+        self._placement = checked_placement(placement)
 
     def course(self, details: Any) -> Course:
         """One call."""
