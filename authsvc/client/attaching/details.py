@@ -34,6 +34,13 @@ class Placement:
 PLACEMENT = Placement()
 
 
+def checked_placement(placement: Any) -> Placement:
+    """The same; raises ``ValueError`` for what is none, which a call would be the first to notice."""
+    if not isinstance(placement, Placement):
+        raise ValueError(f"placement is a Placement(header, scheme), not {placement!r}")
+    return placement
+
+
 class Tokens(Protocol):
     """Has the user's token: a ``TokenManager``, or the ``UserClient`` of a connected user."""
 

@@ -9,6 +9,8 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from authsvc.client.attaching.given_up import GIVEN_UP
+
 # A message that is being sent while the peer ends the call fails, and gRPC puts that in the place of the peer's own
 # status, before it is read or after it (grpcio 1.85). Each of the two is announced to those who wait to be called back,
 # and can be seen in that moment.
@@ -45,6 +47,11 @@ class EndedCall:
     def is_the_peers(self) -> bool:
         """Whether this is the peer's word, and not what a message that could not be sent leaves."""
         return (self._code, self._details) != _WRITE_FAILED
+
+
+def given_up() -> EndedCall:
+    """The end of a call that its caller did not want any more, before it was made again."""
+    return EndedCall(grpc.StatusCode.CANCELLED, GIVEN_UP, grpc.aio.Metadata())
 
 
 class End:

@@ -8,10 +8,19 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from authsvc.client.attaching.details import PLACEMENT, CallDetails, Course, NoToken, Placement, Tokens
+from authsvc.client.attaching.details import (
+    PLACEMENT,
+    CallDetails,
+    Course,
+    NoToken,
+    Placement,
+    Tokens,
+    checked_placement,
+)
+from authsvc.client.attaching.kept import OneMessage, Sent
 from authsvc.client.attaching.pending import PendingCall
 from authsvc.client.attaching.refusals import refusal_of
-from authsvc.client.attaching.replay import Kept, Replay
+from authsvc.client.attaching.replay import Replay
 from authsvc.client.attaching.stream import RenewedStream
 from authsvc.client.errors import AuthClientError
 
@@ -38,45 +47,49 @@ class UserTokenInterceptor(
 
     def __init__(self, tokens: Tokens, *, placement: Placement = PLACEMENT) -> None:
         self._tokens = tokens
-        self._placement = placement
+        self._placement = checked_placement(placement)
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         """One message, one answer."""
-        return self._unary(client_call_details, lambda details: continuation(details, request), Kept())
+        return self._unary(client_call_details, lambda details: continuation(details, request), OneMessage())
 
     def intercept_stream_unary(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
         """Many messages, one answer."""
         replay = Replay(request_iterator)
-        return self._unary(client_call_details, lambda details: continuation(details, replay.messages()), replay.kept)
+        return self._unary(client_call_details, lambda details: continuation(details, replay.messages()), replay)
 
     def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         """One message, many answers."""
-        return self._stream(client_call_details, lambda details: continuation(details, request), Kept())
+        return self._stream(client_call_details, lambda details: continuation(details, request), OneMessage())
 
     def intercept_stream_stream(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
         """Many messages, many answers."""
         replay = Replay(request_iterator)
-        return self._stream(client_call_details, lambda details: continuation(details, replay.messages()), replay.kept)
+        return self._stream(client_call_details, lambda details: continuation(details, replay.messages()), replay)
 
-    def _unary(self, details: Any, start: Start, kept: Kept) -> Any:
+    def _unary(self, details: Any, start: Start, sent: Sent) -> Any:
         course = Course(details, self._placement)
         if course.has_its_own:
+            sent.settle()
             return start(details)
         token = self._token(course)
         call = start(course.with_token(token))
         if call.done() and refusal_of(call) is None:
             return call
         # Nothing tells a caller that waits from one of ``future``, who must not be kept waiting: both get a future.
-        return PendingCall(call, lambda ended: self._again(ended, course, start, kept, token), _on_a_thread)
+        return PendingCall(call, lambda ended: self._again(ended, course, start, sent, token), _on_a_thread)
 
-    def _stream(self, details: Any, start: Start, kept: Kept) -> Iterator[Any]:
+    def _stream(self, details: Any, start: Start, sent: Sent) -> Iterator[Any]:
         course = Course(details, self._placement)
         if course.has_its_own:
+            sent.settle()
             own: Iterator[Any] = start(details)
             return own
         token = self._token(course)
         call = start(course.with_token(token))
-        return RenewedStream(call, lambda ended: self._again(ended, course, start, kept, token), kept.settle)
+        return RenewedStream(
+            call, lambda ended: self._again(ended, course, start, sent, token), sent.settle, _on_a_thread
+        )
 
     def _token(self, course: Course) -> str:
         try:
@@ -84,16 +97,16 @@ class UserTokenInterceptor(
         except AuthClientError as error:
             raise NoToken(error) from error
 
-    def _again(self, ended: Any, course: Course, start: Start, kept: Kept, token: str) -> Any:
-        """The same call with the next token; None where that would not help, or there is none."""
+    def _again(self, ended: Any, course: Course, start: Start, sent: Sent, token: str) -> Callable[[], Any] | None:
+        """What makes the same call with the next token; None where that would not help, or there is none."""
         status = refusal_of(ended)
-        if status is None or course.is_over or not kept.complete:
+        if status is None or course.is_over or not sent.hand_on():
             return None
         try:
             renewed = self._tokens.renewed(token, status, timeout=course.patience)
         except AuthClientError:  # the caller is told what the peer said
             return None
-        return start(course.with_token(renewed))
+        return lambda: start(course.with_token(renewed))
 
 
 def _on_a_thread(work: Callable[[], None]) -> None:

@@ -10,10 +10,19 @@ import grpc
 import grpc.aio
 
 from authsvc.client.attaching.calls_aio import RenewedStreamStream, RenewedStreamUnary, RenewedUnaryStream
-from authsvc.client.attaching.details import PLACEMENT, AwaitedTokens, CallDetails, Course, Placement, code_of
+from authsvc.client.attaching.details import (
+    PLACEMENT,
+    AwaitedTokens,
+    CallDetails,
+    Course,
+    Placement,
+    checked_placement,
+    code_of,
+)
 from authsvc.client.attaching.ended import End
+from authsvc.client.attaching.kept import OneMessage, Sent
 from authsvc.client.attaching.refusals import refusal_of
-from authsvc.client.attaching.replay import AwaitedReplay, Kept
+from authsvc.client.attaching.replay import AwaitedReplay
 from authsvc.client.errors import AuthClientError
 
 Start: TypeAlias = Callable[[CallDetails], Awaitable[Any]]
@@ -37,7 +46,7 @@ class _Attaching:
 
     def __init__(self, tokens: AwaitedTokens, placement: Placement) -> None:
         self._tokens = tokens
-        self._placement = placement
+        self._placement = checked_placement(placement)
 
     def course(self, details: Any) -> Course:
         """One call."""
@@ -51,10 +60,10 @@ class _Attaching:
             nothing = grpc.aio.Metadata()
             raise grpc.aio.AioRpcError(code_of(error), nothing, nothing, details=str(error)) from error
 
-    async def again(self, ended: Any, course: Course, start: Start, kept: Kept, token: str) -> Any:
+    async def again(self, ended: Any, course: Course, start: Start, sent: Sent, token: str) -> Any:
         """The same call with the next token; None where that would not help, or there is none."""
         status = refusal_of(ended)
-        if status is None or course.is_over or not kept.complete:
+        if status is None or course.is_over or not sent.hand_on():
             return None
         try:
             renewed = await self._tokens.renewed(token, status, timeout=course.patience)
@@ -62,14 +71,15 @@ class _Attaching:
             return None
         return await start(course.with_token(renewed))
 
-    async def long(self, kind: Any, details: Any, start: Start, kept: Kept) -> Any:
+    async def long(self, kind: Any, details: Any, start: Start, sent: Sent) -> Any:
         """A call that streams in one way at least."""
         course = self.course(details)
         if course.has_its_own:
+            sent.settle()
             return await start(details)
         token = await self.token(course)
         call = await start(course.with_token(token))
-        return kind(call, lambda ended: self.again(ended, course, start, kept, token), kept.settle)
+        return kind(call, lambda ended: self.again(ended, course, start, sent, token), sent)
 
 
 class _UnaryUnary(grpc.aio.UnaryUnaryClientInterceptor):
@@ -88,7 +98,7 @@ class _UnaryUnary(grpc.aio.UnaryUnaryClientInterceptor):
             call.cancel()
             raise
         second = await self._attaching.again(
-            ended, course, lambda details: continuation(details, request), Kept(), token
+            ended, course, lambda details: continuation(details, request), OneMessage(), token
         )
         return call if second is None else second
 
@@ -99,7 +109,7 @@ class _UnaryStream(grpc.aio.UnaryStreamClientInterceptor):
 
     async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         return await self._attaching.long(
-            RenewedUnaryStream, client_call_details, lambda details: continuation(details, request), Kept()
+            RenewedUnaryStream, client_call_details, lambda details: continuation(details, request), OneMessage()
         )
 
 
@@ -113,7 +123,7 @@ class _StreamUnary(grpc.aio.StreamUnaryClientInterceptor):
             RenewedStreamUnary,
             client_call_details,
             lambda details: continuation(details, replay.messages()),
-            replay.kept,
+            replay,
         )
 
 
@@ -127,5 +137,5 @@ class _StreamStream(grpc.aio.StreamStreamClientInterceptor):
             RenewedStreamStream,
             client_call_details,
             lambda details: continuation(details, replay.messages()),
-            replay.kept,
+            replay,
         )

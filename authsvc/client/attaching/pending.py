@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from authsvc.client.attaching.succession import Again, Spawn, Succession
 from authsvc.clock import deadline_after, seconds_left
 
 if TYPE_CHECKING:
@@ -19,35 +19,12 @@ else:
 class PendingCall(grpc.Call, Future):
     """Stands for the call that will give the answer: the first, or the one that is made after it.
 
-    ``again`` makes it anew, or gives None; it may wait, so ``spawn`` runs it where nobody does.
+    ``again`` gives what makes it anew, or None; it may wait, so ``spawn`` runs it where nobody does.
     """
 
-    def __init__(self, call: Any, again: Callable[[Any], Any], spawn: Callable[[Callable[[], None]], object]) -> None:
-        self._call = call
-        self._again = again
-        self._spawn = spawn
-        self._last: concurrent.futures.Future[Any] = concurrent.futures.Future()
-        self._cancelled = False
-        call.add_done_callback(self._ended)
-
-    def _ended(self, call: Any) -> None:
-        # gRPC's own thread is here: it must go on.
-        if call.code() is grpc.StatusCode.UNAUTHENTICATED:
-            self._spawn(self._renew)
-        else:
-            self._last.set_result(call)
-
-    def _renew(self) -> None:
-        try:
-            second = None if self._cancelled else self._again(self._call)
-        except Exception as fault:  # noqa: BLE001 - a channel that was closed meanwhile, say
-            self._last.set_exception(fault)
-            return
-        if second is not None:
-            self._call = second
-            if self._cancelled:
-                second.cancel()
-        self._last.set_result(self._call)
+    def __init__(self, call: Any, again: Again, spawn: Spawn) -> None:
+        self._succession = Succession(call, again, spawn)
+        call.add_done_callback(self._succession.ended)  # on gRPC's own thread, which must go on
 
     def result(self, timeout: float | None = None) -> Any:
         """The answer; raises what the call ended with, ``grpc.FutureTimeoutError`` or ``grpc.FutureCancelledError``."""
@@ -67,19 +44,25 @@ class PendingCall(grpc.Call, Future):
 
     def add_done_callback(self, fn: Callable[[Any], Any]) -> None:
         """Call ``fn`` with this call when it is done."""
-        self._last.add_done_callback(lambda last: last.result().add_done_callback(lambda _: fn(self)))
+
+        def known(last: Any) -> None:
+            if last.exception() is None:
+                last.result().add_done_callback(lambda _: fn(self))
+            else:
+                fn(self)
+
+        self._succession.last.add_done_callback(known)
 
     def cancel(self) -> bool:
         """Give it up, unless it is done: whatever still comes is nobody's, and it is not made again."""
         if self.done():
             return False
-        self._cancelled = True
-        self._call.cancel()
+        self._succession.give_up()
         return True
 
     def cancelled(self) -> bool:
         """Whether it was given up."""
-        return self._cancelled or bool(self._last.done() and self._call.cancelled())
+        return self.done() and bool(self._succession.call.cancelled())
 
     def running(self) -> bool:
         """Whether it is not done."""
@@ -87,7 +70,7 @@ class PendingCall(grpc.Call, Future):
 
     def done(self) -> bool:
         """Whether the answer, or the error, is there."""
-        return self._last.done() and bool(self._call.done())
+        return self._succession.last.done() and bool(self._succession.call.done())
 
     def is_active(self) -> bool:
         """Whether it is not done."""
@@ -95,11 +78,11 @@ class PendingCall(grpc.Call, Future):
 
     def time_remaining(self) -> Any:
         """As of the call."""
-        return self._call.time_remaining()
+        return self._succession.call.time_remaining()
 
     def add_callback(self, callback: Any) -> Any:
         """As of the call that is under way now."""
-        return self._call.add_callback(callback)
+        return self._succession.call.add_callback(callback)
 
     def initial_metadata(self) -> Any:
         """As of the call; waits for it."""
@@ -111,16 +94,14 @@ class PendingCall(grpc.Call, Future):
 
     def code(self) -> Any:
         """As of the call; waits for it."""
-        return grpc.StatusCode.CANCELLED if self._cancelled else self._last_call(None).code()
+        return self._last_call(None).code()
 
     def details(self) -> Any:
         """As of the call; waits for it."""
-        return "given up by the caller" if self._cancelled else self._last_call(None).details()
+        return self._last_call(None).details()
 
     def _last_call(self, timeout: float | None) -> Any:
-        if self._cancelled:
-            raise grpc.FutureCancelledError
         try:
-            return self._last.result(timeout)
+            return self._succession.last.result(timeout)
         except TimeoutError:
             raise grpc.FutureTimeoutError from None

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypedDict
 
-from authsvc.client.attaching.details import PLACEMENT, Placement
+from authsvc.client.attaching.details import PLACEMENT, Placement, checked_placement
 from authsvc.client.errors import AuthClientError
-from authsvc.client.guarding.refusing import Refused, token_missing, without_rule
-from authsvc.client.guarding.rules import Rule, Rules, check_names, rule_of
+from authsvc.client.guarding.refusing import Refused, token_missing, undecided, without_rule
+from authsvc.client.guarding.rules import CidOf, Rule, Rules, check_rules, rule_of
+from authsvc.client.logs import LogOptions, make_client_logs
 from authsvc.client.verifier.checked import CheckedToken, TokenNotActive
 from authsvc.client.verifier.verifier import TokenVerifier
-from authsvc.client.verifier.verifier_aio import AsyncTokenVerifier
+from authsvc.logs import Logger, LoggerSystem
 
 
 class Questions(TypedDict):
@@ -41,12 +43,12 @@ class AwaitedVerifies(Protocol):
         ...
 
 
-def check_kind(verifier: object, *, awaited: bool) -> None:
+def check_kind(verifier: Verifies | AwaitedVerifies, *, awaited: bool) -> None:
     """Raise ``TypeError`` for a verifier of the other kind: no call would ever get an answer by it."""
-    wrong, right = (TokenVerifier, AsyncTokenVerifier) if awaited else (AsyncTokenVerifier, TokenVerifier)
-    if isinstance(verifier, wrong):
-        other = "TokenAuthInterceptor" if awaited else "AsyncTokenAuthInterceptor"
-        raise TypeError(f"the verifier is an {right.__name__} here; {wrong.__name__} goes with {other}")
+    if awaited and isinstance(verifier, TokenVerifier):
+        raise TypeError("a TokenVerifier is not awaited: it goes with TokenAuthInterceptor; AsyncTokenVerifier here")
+    if not awaited and inspect.iscoroutinefunction(verifier.verify):
+        raise TypeError("this verifier is awaited: it goes with AsyncTokenAuthInterceptor; TokenVerifier here")
 
 
 class Demand(NamedTuple):
@@ -55,6 +57,8 @@ class Demand(NamedTuple):
     rule: Rule | None
     shown: Sequence[str]
     scheme: str
+    method: str
+    log: Logger
 
     @property
     def token(self) -> str:
@@ -75,30 +79,40 @@ class Demand(NamedTuple):
         """Whether the request is looked at."""
         return self.rule is not None and self.rule.about_something
 
-    def questions(self, request: Any) -> Questions:
-        """What the rule asks about a token with that request."""
+    def questions(self, *said: Any) -> Questions:
+        """What the rule asks about a token with that request; without one, what can be asked before it is there.
+
+        Raises what the rule's functions do.
+        """
         rule = self.rule or Rule()
         return Questions(
-            call_cid=None if rule.call_cid is None else rule.call_cid(request),
-            channel_cid=None if rule.channel_cid is None else rule.channel_cid(request),
+            call_cid=_cid(rule.call_cid, *said),
+            channel_cid=_cid(rule.channel_cid, *said),
             audience=rule.audience,
             any_role_of=rule.any_role_of,
         )
 
-    @property
-    def first_questions(self) -> Questions:
-        """What can be asked before the caller's first message is there."""
-        rule = self.rule or Rule()
-        return Questions(call_cid=None, channel_cid=None, audience=rule.audience, any_role_of=rule.any_role_of)
+    def failed(self, fault: Exception) -> Refused:
+        """The call is refused for a fault of the service's own, which the log has and the caller has not."""
+        self.log.error("a call could not be checked", method=self.method, exception=fault)
+        return undecided()
+
+
+def _cid(function: CidOf | None, *said: Any) -> str | None:
+    cid = function(*said) if function is not None and said else None
+    if cid is not None and not isinstance(cid, str):
+        raise TypeError(f"the function of a rule gives text or None, not a {type(cid).__name__}")
+    return cid
 
 
 class Demands:
-    """The rules of all methods, and where a call shows its token. Raises ``ValueError`` for names of no method."""
+    """The rules of all methods, and where a call shows its token. Raises ``ValueError`` for what is no rule or name."""
 
-    def __init__(self, rules: Rules, placement: Placement = PLACEMENT) -> None:
-        check_names(rules)
+    def __init__(self, rules: Rules, placement: Placement = PLACEMENT, *, log: Logger) -> None:
+        check_rules(rules)
         self._rules = dict(rules)
-        self._placement = placement
+        self._placement = checked_placement(placement)
+        self._log = log
 
     def of(self, details: Any) -> Demand | None:
         """What is demanded of a call of that method with that metadata; None: nothing, the method is open."""
@@ -106,7 +120,13 @@ class Demands:
         if rule is not None and rule.open:
             return None
         shown = [value for key, value in details.invocation_metadata or () if key == self._placement.header]
-        return Demand(rule, shown, self._placement.scheme)
+        return Demand(rule, shown, self._placement.scheme, details.method, self._log)
+
+
+def log_of(verifier: object, log_options: LogOptions | LoggerSystem | None) -> Logger:
+    """Where an interceptor tells what failed: through the verifier's loggers, where that has some."""
+    options = getattr(verifier, "logs", None) if log_options is None else log_options
+    return make_client_logs(options).get_logger("client.interceptor")
 
 
 Outcome: TypeAlias = CheckedToken | Refused | AuthClientError

@@ -12,10 +12,12 @@ import grpc
 from authsvc.client.attaching.details import PLACEMENT, Placement
 from authsvc.client.errors import AuthClientError
 from authsvc.client.guarding.current import context_of
-from authsvc.client.guarding.demands import Demand, Demands, Outcome, Questions, Verifies, check_kind, is_settled
+from authsvc.client.guarding.demands import Demand, Demands, Outcome, Verifies, check_kind, is_settled, log_of
 from authsvc.client.guarding.refusing import Refused, status_of
 from authsvc.client.guarding.rules import Rules
+from authsvc.client.logs import LogOptions
 from authsvc.client.verifier.checked import CheckedToken
+from authsvc.logs import LoggerSystem
 
 Behaviour: TypeAlias = Callable[..., Any]
 Admitted: TypeAlias = Callable[..., tuple[Context, Callable[[], Any]]]
@@ -32,16 +34,24 @@ class TokenAuthInterceptor(grpc.ServerInterceptor):
     ``rules`` are by method, by service or for all others; a method without any is refused to everyone. In a method
     ``current_token()`` is what the caller's token says. A refused call ends with UNAUTHENTICATED, PERMISSION_DENIED or
     UNAVAILABLE (INVALID_ARGUMENT for what is no cid), and ``google.rpc.ErrorInfo`` of the domain ``authsvc`` says why.
-    What a rule's function raises ends the call as if the method had raised it.
+    The token is looked at before a rule's functions are; what they raise is logged, and the caller is told INTERNAL.
 
-    The token is where ``placement`` says: ``authorization: Bearer <token>``. Raises ``ValueError`` for a rule of no
+    The token is where ``placement`` says: ``authorization: Bearer <token>``. ``log_options`` are as of a client;
+    without them it writes through the verifier's loggers. Raises ``ValueError`` for what is no rule and a rule of no
     method, ``TypeError`` for a verifier whose answers are awaited.
     """
 
-    def __init__(self, verifier: Verifies, rules: Rules, *, placement: Placement = PLACEMENT) -> None:
+    def __init__(
+        self,
+        verifier: Verifies,
+        rules: Rules,
+        *,
+        placement: Placement = PLACEMENT,
+        log_options: LogOptions | LoggerSystem | None = None,
+    ) -> None:
         check_kind(verifier, awaited=False)
         self._verify = verifier.verify
-        self._demands = Demands(rules, placement)
+        self._demands = Demands(rules, placement, log=log_of(verifier, log_options))
 
     def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         """Stand before the method's own behaviour, of whatever arity; a method that is not there stays so."""
@@ -60,35 +70,33 @@ class TokenAuthInterceptor(grpc.ServerInterceptor):
 
     def _unary(self, behaviour: Behaviour, demand: Demand) -> Admitted:
         def admitted(request: Any, context: Any, *send: Any) -> tuple[Context, Callable[[], Any]]:
-            token = self._token(demand, demand.questions(request), context)
+            self._refuse_early(demand, context)
+            token = _go_on_with(self._outcome(demand, request), context)
             return context_of(token), lambda: behaviour(request, context, *send)
 
         return admitted
 
     def _reading(self, behaviour: Behaviour, demand: Demand) -> Admitted:
         def admitted(requests: Iterator[Any], context: Any) -> tuple[Context, Callable[[], Any]]:
-            if not demand.about_something:
-                token = self._token(demand, demand.first_questions, context)
-                return context_of(token), lambda: behaviour(requests, context)
-            early = self._outcome(demand, demand.first_questions)
-            if is_settled(
-                early
-            ):  # nobody holds this thread by a message that does not come and a token that is no good
-                _go_on_with(early, context)
-            first = list(islice(requests, 1))
-            token = self._token(demand, demand.questions(first[0]) if first else demand.first_questions, context)
-            return context_of(token), lambda: behaviour(chain(first, requests), context)
+            self._refuse_early(demand, context)
+            first = list(islice(requests, 1)) if demand.about_something else []
+            token = _go_on_with(self._outcome(demand, *first), context)
+            return context_of(token), lambda: behaviour(chain(first, requests) if first else requests, context)
 
         return admitted
 
-    def _token(self, demand: Demand, questions: Questions, context: Any) -> CheckedToken:
-        return _go_on_with(self._outcome(demand, questions), context)
+    def _refuse_early(self, demand: Demand, context: Any) -> None:
+        """End a call whose token is no good before its message is awaited, or shown to the rule's functions."""
+        if demand.about_something and is_settled(early := self._outcome(demand)):
+            _go_on_with(early, context)
 
-    def _outcome(self, demand: Demand, questions: Questions) -> Outcome:
+    def _outcome(self, demand: Demand, *said: Any) -> Outcome:
         try:
-            return self._verify(demand.token, **questions)
+            return self._verify(demand.token, **demand.questions(*said))
         except (Refused, AuthClientError) as fault:
             return fault
+        except Exception as fault:  # noqa: BLE001 - what a rule's function raises, say: nobody is let in by it
+            return demand.failed(fault)
 
 
 def parts_of(handler: Any) -> tuple[Callable[..., Any], Behaviour]:

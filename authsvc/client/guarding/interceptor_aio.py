@@ -12,11 +12,13 @@ import grpc.aio
 from authsvc.client.attaching.details import PLACEMENT, Placement
 from authsvc.client.errors import AuthClientError
 from authsvc.client.guarding.current import make_current
-from authsvc.client.guarding.demands import AwaitedVerifies, Demand, Demands, Outcome, Questions, check_kind, is_settled
+from authsvc.client.guarding.demands import AwaitedVerifies, Demand, Demands, Outcome, check_kind, is_settled, log_of
 from authsvc.client.guarding.interceptor import parts_of
 from authsvc.client.guarding.refusing import Refused, status_of
 from authsvc.client.guarding.rules import Rules
+from authsvc.client.logs import LogOptions
 from authsvc.client.verifier.checked import CheckedToken
+from authsvc.logs import LoggerSystem
 
 Behaviour: TypeAlias = Callable[..., Any]
 Admit: TypeAlias = Callable[[Any, Any], Awaitable[tuple[Any, Any]]]
@@ -31,10 +33,17 @@ class AsyncTokenAuthInterceptor(grpc.aio.ServerInterceptor):
     that does not let its callers await.
     """
 
-    def __init__(self, verifier: AwaitedVerifies, rules: Rules, *, placement: Placement = PLACEMENT) -> None:
+    def __init__(
+        self,
+        verifier: AwaitedVerifies,
+        rules: Rules,
+        *,
+        placement: Placement = PLACEMENT,
+        log_options: LogOptions | LoggerSystem | None = None,
+    ) -> None:
         check_kind(verifier, awaited=True)
         self._verify = verifier.verify
-        self._demands = Demands(rules, placement)
+        self._demands = Demands(rules, placement, log=log_of(verifier, log_options))
 
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         """Stand before the method's own behaviour, of whatever arity; a method that is not there stays so."""
@@ -54,7 +63,8 @@ class AsyncTokenAuthInterceptor(grpc.aio.ServerInterceptor):
 
     def _unary(self, demand: Demand) -> Admit:
         async def admit(request: Any, context: Any) -> tuple[Any, Any]:
-            make_current(await self._token(demand, demand.questions(request), context))
+            await self._refuse_early(demand, context)
+            make_current(await _go_on_with(await self._outcome(demand, request), context))
             return request, context
 
         return admit
@@ -62,27 +72,29 @@ class AsyncTokenAuthInterceptor(grpc.aio.ServerInterceptor):
     def _reading(self, demand: Demand) -> Admit:
         async def admit(requests: Any, context: Any) -> tuple[Any, Any]:
             if not demand.about_something:
-                make_current(await self._token(demand, demand.first_questions, context))
+                make_current(await _go_on_with(await self._outcome(demand), context))
                 return requests, context
-            early = await self._outcome(demand, demand.first_questions)
-            if is_settled(early):
-                await _go_on_with(early, context)
+            await self._refuse_early(demand, context)
             first = await context.read()
-            asked = demand.first_questions if first is grpc.aio.EOF else demand.questions(first)
-            make_current(await self._token(demand, asked, context))
+            said = () if first is grpc.aio.EOF else (first,)
+            make_current(await _go_on_with(await self._outcome(demand, *said), context))
             conversation = _Begun(context, first)
             return conversation.messages(), conversation
 
         return admit
 
-    async def _token(self, demand: Demand, questions: Questions, context: Any) -> CheckedToken:
-        return await _go_on_with(await self._outcome(demand, questions), context)
+    async def _refuse_early(self, demand: Demand, context: Any) -> None:
+        """End a call whose token is no good before its message is awaited, or shown to the rule's functions."""
+        if demand.about_something and is_settled(early := await self._outcome(demand)):
+            await _go_on_with(early, context)
 
-    async def _outcome(self, demand: Demand, questions: Questions) -> Outcome:
+    async def _outcome(self, demand: Demand, *said: Any) -> Outcome:
         try:
-            return await self._verify(demand.token, **questions)
+            return await self._verify(demand.token, **demand.questions(*said))
         except (Refused, AuthClientError) as fault:
             return fault
+        except Exception as fault:  # noqa: BLE001 - what a rule's function raises, say: nobody is let in by it
+            return demand.failed(fault)
 
 
 class _Begun:

@@ -26,6 +26,7 @@ _TEXTS: Final = MappingProxyType(
         "STALE": "tokens cannot be checked now: what is known of keys and revocations is too old",
         "VERIFIER_UNAVAILABLE": "tokens cannot be checked now",
         "INVALID_REQUEST": "the request names no call or channel as they are named",
+        "INTERNAL": "the service could not find out whether the call is allowed",
     }
 )
 _RETRY_SECONDS: Final = 1
@@ -48,6 +49,11 @@ def token_missing() -> Refused:
 def without_rule() -> Refused:
     """The method has no rule."""
     return Refused(_CODE.PERMISSION_DENIED, "METHOD_WITHOUT_RULE")
+
+
+def undecided() -> Refused:
+    """Something of the service's own failed, so nobody knows whether the call is allowed: it is not."""
+    return Refused(_CODE.INTERNAL, "INTERNAL")
 
 
 def status_of(fault: Refused | AuthClientError) -> grpc.Status:

@@ -48,7 +48,8 @@ class AsyncTokenVerifier:
             api_key, audiences=audiences, max_staleness=max_staleness, clock=clock, monotonic=monotonic
         )
         self._asking = Asking(self._judge, api_key, when_stale)
-        log = client.logs.get_logger("client.verifier")
+        self.logs = client.logs
+        log = self.logs.get_logger("client.verifier")
         self._following = Following(self._judge, api_key, monotonic=monotonic, randomness=randomness, log=log)
         self._ready = asyncio.Event()
         self._task = loop.create_task(self._run(), name="authsvc-verifier")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -34,7 +35,7 @@ class Peer(grpc.GenericRpcHandler):
     """Answers calls that show a token it accepts with their own messages; to each stream it says ``hello`` first.
 
     ``refused_after`` so many messages were answered, where that is not at once. ``reads_first``: so many messages are
-    read before the token is looked at.
+    read before the token is looked at, and that is done when ``may_look`` is set.
     """
 
     accepted: set[str] = field(default_factory=set)
@@ -45,6 +46,7 @@ class Peer(grpc.GenericRpcHandler):
     shown: list[str] = field(default_factory=list)
     times_left: list[float] = field(default_factory=list)
     header: str = "authorization"
+    may_look: threading.Event | None = None
 
     def service(self, call_details: grpc.HandlerCallDetails) -> Any:
         """Serve the four methods."""
@@ -79,6 +81,8 @@ class Peer(grpc.GenericRpcHandler):
         yield from requests
 
     def _check(self, context: grpc.ServicerContext) -> None:
+        if self.may_look is not None:
+            self.may_look.wait(context.time_remaining())
         metadata = dict(context.invocation_metadata())
         self.shown.append(str(metadata.get(self.header, "")))
         self.times_left.append(context.time_remaining() or 0)

@@ -106,10 +106,13 @@ def _handler(call_details: grpc.HandlerCallDetails, methods: Any) -> Any:
 
 
 @contextmanager
-def threads(server: RunningServer, rules: Any = RULES, **options: Any) -> Iterator[str]:
+def threads(server: RunningServer, rules: Any = RULES, log_options: Any = None, **options: Any) -> Iterator[str]:
     """A shop whose methods run in threads."""
     parts = {"clock": server.clock, "max_staleness": timedelta(hours=1), **options}
-    with AuthClient(server.target, server.credential) as client, TokenVerifier(client, "dev", **parts) as verifier:
+    with (
+        AuthClient(server.target, server.credential, log_options=log_options) as client,
+        TokenVerifier(client, "dev", **parts) as verifier,
+    ):
         guard = TokenAuthInterceptor(verifier, rules)
         shop = grpc.server(ThreadPoolExecutor(4), handlers=[Waiting()], interceptors=[guard])
         port = shop.add_insecure_port("127.0.0.1:0")
@@ -119,14 +122,14 @@ def threads(server: RunningServer, rules: Any = RULES, **options: Any) -> Iterat
 
 
 @contextmanager
-def tasks(server: RunningServer, rules: Any = RULES, **options: Any) -> Iterator[str]:
+def tasks(server: RunningServer, rules: Any = RULES, log_options: Any = None, **options: Any) -> Iterator[str]:
     """A shop whose methods are awaited, in the event loop of a thread."""
     parts = {"clock": server.clock, "max_staleness": timedelta(hours=1), **options}
     loop, ready, over, targets = asyncio.new_event_loop(), threading.Event(), asyncio.Event(), list[str]()
 
     async def run() -> None:
         async with (
-            AsyncAuthClient(server.target, server.credential) as client,
+            AsyncAuthClient(server.target, server.credential, log_options=log_options) as client,
             AsyncTokenVerifier(client, "dev", **parts) as verifier,
         ):
             shop = grpc.aio.server(interceptors=[AsyncTokenAuthInterceptor(verifier, rules)])

@@ -263,13 +263,15 @@ def test_a_verifier_of_the_other_kind_is_refused(server: RunningServer, client: 
             AsyncTokenVerifier(awaited, "dev") as verifier,
         ):
             AsyncTokenAuthInterceptor(verifier, {})
-            with pytest.raises(TypeError, match="AsyncTokenVerifier goes with AsyncTokenAuthInterceptor"):
+            with pytest.raises(
+                TypeError, match="is awaited: it goes with AsyncTokenAuthInterceptor; TokenVerifier here"
+            ):
                 TokenAuthInterceptor(verifier, {})  # type: ignore[arg-type]
 
     asyncio.run(make())
     with TokenVerifier(client, "dev") as verifier:
         TokenAuthInterceptor(verifier, {})
-        with pytest.raises(TypeError, match="an AsyncTokenVerifier here; TokenVerifier goes with TokenAuthInterceptor"):
+        with pytest.raises(TypeError, match="not awaited: it goes with TokenAuthInterceptor; AsyncTokenVerifier here"):
             AsyncTokenAuthInterceptor(verifier, {})  # type: ignore[arg-type]
 
 
