@@ -90,7 +90,10 @@ class TokenProvider:
 
     @classmethod
     def anonymous(cls, call_cids: Sequence[str] = (), channel_cids: Sequence[str] = (), *, role: str = "") -> Self:
-        """Somebody without an identity who may watch those calls and channels, as far as the app lets everyone."""
+        """Somebody without an identity who may watch those calls and channels, as far as the app lets everyone.
+
+        Raises ``TypeError`` for one text where a list belongs.
+        """
         return cls(None, "!anon", partial(_open_anonymous, scope_message(call_cids, channel_cids), role))
 
     @classmethod

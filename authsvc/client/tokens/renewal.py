@@ -147,7 +147,10 @@ class Renewal:
             _check_expiry(token, now)
         ended = self._drop()
         self._of = _User(user_id, renewable)
-        if token is None or (expired and renewable):
+        if token is None:
+            return Step(ended=ended)
+        if expired and renewable:  # shown to nobody, and known: a provider that gives it again has no other
+            self._of.held = _Held(token, _LONG_AGO, spent=True)
             return Step(ended=ended)
         return replace(self._hold(token, now, since=_LONG_AGO), ended=ended)
 

@@ -18,6 +18,7 @@ from authsvc.client.tokens.manager_aio import AsyncTokenManager
 from authsvc.client.tokens.pace import Pace
 from authsvc.client.tokens.providers import Surroundings, TokenProvider
 from authsvc.client.tokens.sessions import SavedSession
+from authsvc.client.user.people import EndUser
 from authsvc.clock import system_randomness
 from authsvc.logs import Level, SecretText
 from authsvc.v1 import auth_pb2
@@ -236,6 +237,16 @@ def test_a_backend_lets_somebody_watch(make: Callable[..., TokenManager], client
     assert (manager.user_id, is_active(client, first, call_cid="room:1")) == ("!anon", True)
     machine.clock.move(hours=2)
     assert manager.token() != first
+
+
+@pytest.mark.parametrize("cids", ["livestream:1", b"livestream:1", [1]], ids=["text", "bytes", "numbers"])
+@pytest.mark.parametrize("name", ["call_cids", "channel_cids"])
+def test_one_text_is_no_list(name: str, cids: Any) -> None:
+    """It would be taken for its letters: who watches says so with a list, and is told where it is none."""
+    for make in (TokenProvider.anonymous, EndUser.anonymous):
+        with pytest.raises(TypeError, match=f"{name} is a list of cids"):
+            make(**{name: cids})
+    assert EndUser.anonymous(["livestream:1"]).call_cids == ("livestream:1",)
 
 
 def test_a_provider_that_needs_the_service_says_so() -> None:

@@ -307,6 +307,18 @@ def test_an_expired_first_token_gives_way_to_the_provider(machine: Machine) -> N
     assert renewal.ask(machine.now()).waits
 
 
+def test_an_expired_first_token_is_no_answer_of_the_provider(machine: Machine) -> None:
+    """The same expired token from the provider is an error that says so, also before it was ever used; another is not."""
+    renewal, first = Renewal(Pace(), fraction(0.5)), read_access_token(living(machine.clock))
+    machine.clock.move(hours=2)
+    renewal.follow("sara", first, machine.now(), renewable=True)
+    step = renewal.arrived(attempt_of(renewal.ask(machine.now())), first.text, machine.now())
+    assert isinstance(step.ended, faults.TokenExpired)
+    assert "same token again" in str(step.ended)
+    assert renewal.current(machine.now()) is None
+    load_after_refusal(renewal, machine)
+
+
 def test_a_static_token_is_never_renewed(machine: Machine) -> None:
     """Refused or over, it is an error that says why; nobody is asked."""
     renewal, first = Renewal(Pace(), fraction(0.5)), read_access_token(living(machine.clock))
