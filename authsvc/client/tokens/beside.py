@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import timedelta
 from inspect import isawaitable
@@ -18,7 +18,15 @@ async def answer_later(turn: Turn) -> object:
     answer = turn.make() if turn.awaited else await on_a_thread(turn.make)
     if isawaitable(answer):
         answer = await answer
-    return turn.read(answer)
+    token = turn.read(answer)
+    return await token if isawaitable(token) else token
+
+
+async def others_end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Wait until those tasks have ended, but for the one that asks: it may be one of them that runs a callback."""
+    others = {task for task in tasks if task is not asyncio.current_task()}
+    if others:
+        await asyncio.wait(others)
 
 
 async def on_a_thread(make: Make) -> Any:

@@ -160,6 +160,10 @@ class Renewal:
         self._of = _User()
         return Step(ended=ended)
 
+    def drop_load(self) -> None:
+        """What is under way will not be answered, and nobody waits for it."""
+        self._of.load = None
+
     def ask(self, now: Moment, *, once: bool = False) -> Step:
         """A caller wants a token. ``once``: with one attempt, made at once, for callers with a pace of their own.
 

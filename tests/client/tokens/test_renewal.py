@@ -308,7 +308,7 @@ def test_an_expired_first_token_gives_way_to_the_provider(machine: Machine) -> N
 
 
 def test_an_expired_first_token_is_no_answer_of_the_provider(machine: Machine) -> None:
-    """The same expired token from the provider is an error that says so, also before it was ever used; another is not."""
+    """A provider that gives it again is told so, as with any expired token; another one is as good as ever."""
     renewal, first = Renewal(Pace(), fraction(0.5)), read_access_token(living(machine.clock))
     machine.clock.move(hours=2)
     renewal.follow("sara", first, machine.now(), renewable=True)

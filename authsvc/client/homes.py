@@ -1,0 +1,95 @@
+"""Where a client is at home: the process that made it, and for one that is awaited the event loop that used it first.
+
+Elsewhere it cannot be used, whatever is tried: what it waits for would never come. Owns the errors that say so, and
+what is done in the child when a process forks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Protocol
+from weakref import WeakSet
+
+
+class Unusable(Exception):
+    """The client cannot be used as it is; trying again does not help."""
+
+
+class ClientClosed(Unusable, ValueError):
+    """It was closed."""
+
+    def __init__(self) -> None:
+        super().__init__("the client is closed")
+
+
+class OtherProcess(Unusable, RuntimeError):
+    """It came into this process by a fork, which takes no connection and no thread along."""
+
+
+class OtherLoop(Unusable, RuntimeError):
+    """It belongs to another event loop."""
+
+
+class HomeProcess:
+    """The process in which this was made."""
+
+    def __init__(self, what: str = "the client") -> None:
+        self._what = what
+        self._id = os.getpid()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether that is the one that runs this."""
+        return os.getpid() == self._id
+
+    def check(self) -> None:
+        """Raise ``OtherProcess`` in the child of a fork."""
+        if not self.is_here:
+            raise OtherProcess(f"{self._what} was made before the fork: make it in the child")
+
+
+class HomeLoop:
+    """The event loop of the first use."""
+
+    def __init__(self, what: str = "the client") -> None:
+        self._what = what
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether that loop was closed: nothing of it is under way any more, and nothing in it can be told."""
+        return self._loop is not None and self._loop.is_closed()
+
+    def check(self) -> None:
+        """Raise ``OtherLoop`` in another one; for callers in a running loop."""
+        loop = asyncio.get_running_loop()
+        self._loop = self._loop or loop
+        if self._loop is not loop:
+            raise OtherLoop(f"{self._what} belongs to another event loop: make one in each")
+
+
+class StartsAfresh(Protocol):
+    """What is of use in the child of a fork too, without the threads and the locks of its parent."""
+
+    def start_afresh(self) -> None:
+        """Called in the child, while no other thread runs in it."""
+        ...
+
+
+_kept: WeakSet[StartsAfresh] = WeakSet()
+
+
+def start_afresh_after_fork(thing: StartsAfresh) -> None:
+    """Have it start afresh in every child, as long as it is there."""
+    _kept.add(thing)
+
+
+def _in_the_child() -> None:
+    for thing in list(_kept):
+        thing.start_afresh()
+
+
+# What is registered stays for ever, so it is one function and not one for each client.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_the_child)
