@@ -1,4 +1,4 @@
-"""Where a client is at home: the process that made it, and for one that is awaited the event loop that used it first.
+"""Where a client is at home: the process that used it first, and for one that is awaited the event loop that did.
 
 Elsewhere it cannot be used, whatever is tried: what it waits for would never come. Owns the errors that say so, and
 what is done in the child when a process forks.
@@ -32,21 +32,23 @@ class OtherLoop(Unusable, RuntimeError):
 
 
 class HomeProcess:
-    """The process in which this was made."""
+    """The process of the first use: what was only made before a fork is as good in the child."""
 
     def __init__(self, what: str = "the client") -> None:
         self._what = what
-        self._id = os.getpid()
+        self._id: int | None = None
 
     @property
     def is_here(self) -> bool:
         """Whether that is the one that runs this."""
-        return os.getpid() == self._id
+        return self._id is None or self._id == os.getpid()
 
     def check(self) -> None:
         """Raise ``OtherProcess`` in the child of a fork."""
-        if not self.is_here:
-            raise OtherProcess(f"{self._what} was made before the fork: make it in the child")
+        here = os.getpid()
+        self._id = self._id or here
+        if self._id != here:
+            raise OtherProcess(f"{self._what} was used before the fork: make one in the child")
 
 
 class HomeLoop:

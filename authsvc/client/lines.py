@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
+from authsvc.client.homes import ClientClosed, HomeProcess
+
 Channel = TypeVar("Channel")
 
 
@@ -55,12 +57,21 @@ class Lines(Generic[Channel]):
         self._line: Line[Channel] | None = None
         self._retired: list[Line[Channel]] = []
         self._closed = False
+        self._home = HomeProcess()
+
+    def check(self) -> None:
+        """Raise ``ClientClosed`` after ``close``, and ``OtherProcess`` in the child of a process that has used them: a
+        call there may never end, whatever its deadline."""
+        self._home.check()
+        if self._closed:
+            raise ClientClosed
 
     def take(self) -> Lease[Channel]:
-        """A line for a call that is made now; raises ``ValueError`` after ``close``."""
+        """A line for a call that is made now; raises as ``check``."""
+        self.check()
         with self._lock:
             if self._closed:
-                raise ValueError("the client is closed")
+                raise ClientClosed
             if self._line is None or self._renewed():
                 self._line = self._replaced()
             self._line.calls += 1
@@ -83,7 +94,10 @@ class Lines(Generic[Channel]):
             return [line.channel for line in ended]
 
     def close(self) -> Sequence[Channel]:
-        """No line is taken any more; all channels, whatever they carry, for the caller to close."""
+        """No line is taken any more; all channels, whatever they carry, for the caller to close. In the child of a fork
+        there are none: they are its parent's."""
+        if not self._home.is_here:
+            return []
         with self._lock:
             lines = [*self._retired, *([self._line] if self._line else [])]
             self._closed, self._line, self._retired = True, None, []

@@ -23,10 +23,10 @@ async def answer_later(turn: Turn) -> object:
 
 
 async def others_end(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Wait until those tasks have ended, but for the one that asks: it may be one of them that runs a callback."""
-    others = {task for task in tasks if task is not asyncio.current_task()}
-    if others:
-        await asyncio.wait(others)
+    """Wait until those tasks have ended; whoever is one of them, a callback say, does not: others may wait for it."""
+    waited_for = set(tasks)
+    if waited_for and asyncio.current_task() not in waited_for:
+        await asyncio.wait(waited_for)
 
 
 async def on_a_thread(make: Make) -> Any:

@@ -104,6 +104,11 @@ class AsyncTokenManager:
         self._home.check()
         return await self._text(self._keeper.refused(refused, status), timeout)
 
+    @property
+    def under_way(self) -> tuple[asyncio.Task[None], ...]:
+        """The tasks in which it asks, and tells what came."""
+        return tuple(self._tasks)
+
     def peek(self) -> str | None:
         """The token that can be used now, if there is one; nobody is asked."""
         token = self.current()
@@ -120,7 +125,7 @@ class AsyncTokenManager:
         """
         if not self._home.is_over:
             self._home.check()
-        tasks = list(self._tasks)
+        tasks = self.under_way
         self.forget()
         if not self._home.is_over:
             await others_end(tasks)

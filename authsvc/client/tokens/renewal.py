@@ -319,4 +319,6 @@ def _told(error: Exception, failures: int) -> Exception:
     times = "once" if failures == 1 else f"{failures} times in a row"
     told = faults.ProviderFailed.saying(f"the token provider failed {times}, last with {type(error).__name__}")
     told.__cause__ = error
+    if isinstance(error, AuthClientError):
+        told.retry_after = error.retry_after
     return told

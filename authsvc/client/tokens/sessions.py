@@ -50,12 +50,11 @@ class Chain:
         self._tell = tell
         self._telling = Baton()
         self._told: object = first
-        self._home: HomeProcess | None = None
+        self._home = HomeProcess("the session")
 
     def check(self) -> None:
         """Raise ``OtherProcess`` in the child of a process that has turned it: two that turn one session are taken for
         a thief and a victim. Asked before each turn."""
-        self._home = self._home or HomeProcess("the session")
         self._home.check()
 
     def came_since(self, turns: int) -> str | None:
