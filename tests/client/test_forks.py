@@ -14,6 +14,7 @@ from threading import Event, Thread
 import pytest
 
 from authsvc.client import AlarmThread, AuthClient, TokenManager, TokenProvider, UserClient
+from authsvc.client.course import PLACES
 from authsvc.clock import system_clock
 from authsvc.v1 import auth_pb2
 from tests.client.tokens.made import Provider, living
@@ -108,6 +109,9 @@ def clients_say_so(target: str, credential: str) -> None:
         for use in (lambda: sign_in(used), user.token, user.connect_user, lambda: user.renewed(text)):
             with pytest.raises(RuntimeError, match="the client was used before the fork: make one in the child"):
                 use()
+        with UserClient.get_or_create("dev", "sara", target=target, token_provider=living_again) as own:
+            assert own is not user
+            assert own.token()
         user.close()
         used.close()
         for good in (unused, AuthClient(target, credential)):
@@ -115,12 +119,12 @@ def clients_say_so(target: str, credential: str) -> None:
                 assert sign_in(good)
                 with pytest.raises(RuntimeError, match="the session was used before the fork"):
                     TokenManager("sara", provider, client=good, api_key="dev").token()
-        with UserClient.get_or_create("dev", "sara", target=target, token_provider=living_again) as own:
-            assert own is not user
-            assert own.token()
 
+    for _ in range(PLACES):  # as many calls are in flight as there may be
+        used._calls._places.acquire()
     with used._calls._lines._lock, user._lock:
         in_the_child(check)
+    used._calls._places.release(PLACES)
     assert user.renewed(text) != text
     assert sign_in(used)
 

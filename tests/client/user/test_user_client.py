@@ -430,6 +430,18 @@ def test_a_shared_client_says_whose_it_is(make: Make, server: RunningServer, mac
             assert guest.connect_user(EndUser.guest("jack")).id.endswith("-jack")
 
 
+def test_who_may_show_a_certificate_may_be_a_backend() -> None:
+    """As one with a credential; what gRPC keeps for itself cannot be looked at."""
+    for options, says in (
+        ({}, False),
+        ({"tls": TlsFiles()}, False),
+        ({"tls": grpc.ssl_channel_credentials()}, True),
+        ({"credential": "ask1_x"}, True),
+    ):
+        with AuthClient("127.0.0.1:1", **options) as client:  # type: ignore[arg-type]
+            assert client.says_who_it_is is says
+
+
 @pytest.mark.parametrize(
     "wish", [{"target": "127.0.0.1:2"}, {"credential": "ask1_x"}, {"tls": TlsFiles()}, {"allow_plaintext": True}]
 )
