@@ -383,3 +383,25 @@ def test_a_manager_is_of_one_loop(machine: Machine) -> None:
         await beside()
 
     run(third)
+
+
+def test_a_loop_that_was_closed_under_a_call_leaves_nobody(machine: Machine) -> None:
+    """Who waited there can be told nothing any more: the manager is forgotten and closed all the same."""
+    asked: list[str] = []
+
+    async def hang(user: str) -> str:
+        asked.append(user)
+        await asyncio.Event().wait()
+        return ""
+
+    async def begin() -> None:
+        waiting.append(asyncio.create_task(manager.token()))
+        await settle()
+
+    manager, waiting = AsyncTokenManager("sara", hang, **machine.parts), list[asyncio.Task[str]]()
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)  # the calls that are left are what this is about
+    loop.run_until_complete(begin())
+    loop.close()
+    run(manager.close)
+    assert (asked, manager.user_id, manager._line) == (["sara"], None, [])

@@ -438,7 +438,7 @@ def test_who_may_show_a_certificate_may_be_a_backend() -> None:
         ({"tls": grpc.ssl_channel_credentials()}, True),
         ({"credential": "ask1_x"}, True),
     ):
-        with AuthClient("127.0.0.1:1", **options) as client:  # type: ignore[arg-type]
+        with AuthClient("127.0.0.1:1", **options) as client:
             assert client.says_who_it_is is says
 
 
