@@ -82,10 +82,13 @@ class AuthClient(AuthMethods, Waiting):
     tokens up.
 
     Each call ends within ``timeout`` (a call's own wins), repeats included. Calls that are safe to repeat are repeated
-    while the service is unavailable. All raise ``AuthClientError``; after ``close``, ``ValueError``.
+    while the service is unavailable. All raise ``AuthClientError``; after ``close``, ``ValueError``. One that was used
+    before a fork raises ``RuntimeError`` in the child: make one there.
 
     ``log_options`` sets what ``logs``, the loggers of this client alone, write and where. ``randomness`` makes request
     ids, ``pause`` waits between repeats.
+
+    ``says_who_it_is`` is whether it shows a credential or may show a certificate, as a backend does and no front end.
     """
 
     def __init__(
@@ -103,8 +106,9 @@ class AuthClient(AuthMethods, Waiting):
         pause: Pause = time.sleep,
     ) -> None:
         self.logs = make_client_logs(log_options)
-        self._target, log = target, self.logs.get_logger("client")
+        self.target, log = target, self.logs.get_logger("client")
         way = Way(target, tls=tls, allow_plaintext=allow_plaintext, options=options, log=log)
+        self.says_who_it_is = credential is not None or way.may_show_certificate
         rules = rules_for(Bearer(credential), timeout=timeout, retries=retries, randomness=randomness, log=log)
         super().__init__(Calls(Lines(partial(open_channel, way), way.renewed), rules, pause))
         self.admin = AdminCalls(self._calls)
@@ -122,7 +126,7 @@ class AuthClient(AuthMethods, Waiting):
         self.close()
 
     def __repr__(self) -> str:
-        return f"AuthClient({self._target!r})"
+        return f"AuthClient({self.target!r})"
 
 
 class AsyncAuthClient(AuthMethods, Awaiting):
@@ -147,8 +151,9 @@ class AsyncAuthClient(AuthMethods, Awaiting):
         pause: AwaitedPause = asyncio.sleep,
     ) -> None:
         self.logs = make_client_logs(log_options)
-        self._target, log = target, self.logs.get_logger("client")
+        self.target, log = target, self.logs.get_logger("client")
         way = Way(target, tls=tls, allow_plaintext=allow_plaintext, options=options, log=log)
+        self.says_who_it_is = credential is not None or way.may_show_certificate
         rules = rules_for(Bearer(credential), timeout=timeout, retries=retries, randomness=randomness, log=log)
         super().__init__(AwaitedCalls(AwaitedLines(partial(open_awaited_channel, way), way.renewed), rules, pause))
         self.admin = AsyncAdminCalls(self._calls)
@@ -166,4 +171,4 @@ class AsyncAuthClient(AuthMethods, Awaiting):
         await self.close()
 
     def __repr__(self) -> str:
-        return f"AsyncAuthClient({self._target!r})"
+        return f"AsyncAuthClient({self.target!r})"

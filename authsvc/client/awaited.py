@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from authsvc.client.course import PLACES, Course, Rules, no_turn, positive
 from authsvc.client.errors import AuthClientError
+from authsvc.client.homes import HomeLoop
 from authsvc.client.lines import Lease, Lines
 from authsvc.client.methods import Pages, Stream, Unary
 from authsvc.client.status import error_of
@@ -28,15 +29,14 @@ AwaitedPause = Callable[[float], Awaitable[None]]
 class AwaitedLines(Lines[grpc.aio.Channel]):
     """Lines of one event loop, that of the first call: a channel would fail in another without saying why."""
 
-    _loop: asyncio.AbstractEventLoop | None = None
+    def __init__(self, open_channel: Callable[[], grpc.aio.Channel], renewed: Callable[[], bool]) -> None:
+        super().__init__(open_channel, renewed)
+        self._home_loop = HomeLoop()
 
-    def take(self) -> Lease[grpc.aio.Channel]:
-        """A line for a call that is made now; raises ``RuntimeError`` in another event loop."""
-        loop = asyncio.get_running_loop()
-        self._loop = self._loop or loop
-        if self._loop is not loop:
-            raise RuntimeError("the client belongs to another event loop: make one in each")
-        return super().take()
+    def check(self) -> None:
+        """As those of callers that wait; raises ``OtherLoop`` in another event loop."""
+        super().check()
+        self._home_loop.check()
 
 
 class AwaitedCalls:
@@ -58,6 +58,7 @@ class AwaitedCalls:
         self, method: Unary[Request, Answer], request: Request, /, *, timeout: timedelta | None = None
     ) -> Answer:
         """Make a call, and repeat it where the method allows while the service is unavailable and time is left."""
+        self._lines.check()
         asked = request if method.named is None else method.named(request, self._rules.randomness)
         course = self._rules.course(method.name, timeout, repeats=method.repeats)
         while True:

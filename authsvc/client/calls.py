@@ -39,6 +39,7 @@ class Calls:
 
     def make(self, method: Unary[Request, Answer], request: Request, /, *, timeout: timedelta | None = None) -> Answer:
         """Make a call, and repeat it where the method allows while the service is unavailable and time is left."""
+        self._lines.check()
         asked = request if method.named is None else method.named(request, self._rules.randomness)
         course = self._rules.course(method.name, timeout, repeats=method.repeats)
         while True:

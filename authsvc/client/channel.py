@@ -48,6 +48,8 @@ class Way:
         self._plaintext = tls is None and (allow_plaintext or is_loopback(target))
         self._files = FollowedFiles(tls, log) if isinstance(tls, TlsFiles) else None
         self._tls = None if isinstance(tls, TlsFiles) else tls
+        self.may_show_certificate = tls is not None and not (isinstance(tls, TlsFiles) and tls.certificate is None)
+        """Whether a certificate of this client's may go with it: into credentials made by gRPC nobody can look."""
         # A connection that another certificate was shown on is not shared.
         own = {"grpc.use_local_subchannel_pool": 1} if self._files else {}
         self.options = list({**_DEFAULTS, **(_PLAINTEXT if self._plaintext else own), **dict(options)}.items())

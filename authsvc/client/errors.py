@@ -54,10 +54,6 @@ class AuthClientError(Exception):
         return f"{self.reason}: {self.message}" + (f" ({faults})" if faults else "")
 
 
-class Closed(ValueError):
-    """A client, or a verifier, is used after its ``close``."""
-
-
 class Unauthenticated(AuthClientError):
     """This service's own credential is missing or not accepted; never about the end user."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
-from authsvc.client.errors import Closed
+from authsvc.client.homes import Closed, HomeProcess
 
 Channel = TypeVar("Channel")
 
@@ -57,12 +57,21 @@ class Lines(Generic[Channel]):
         self._line: Line[Channel] | None = None
         self._retired: list[Line[Channel]] = []
         self._closed = False
+        self._home = HomeProcess()
+
+    def check(self) -> None:
+        """Raise ``Closed`` after ``close``, and ``OtherProcess`` in the child of a process that has used them: a
+        call there may never end, whatever its deadline."""
+        self._home.check()
+        if self._closed:
+            raise Closed
 
     def take(self) -> Lease[Channel]:
-        """A line for a call that is made now; raises ``Closed``, a ``ValueError``, after ``close``."""
+        """A line for a call that is made now; raises as ``check``."""
+        self.check()
         with self._lock:
             if self._closed:
-                raise Closed("the client is closed")
+                raise Closed
             if self._line is None or self._renewed():
                 self._line = self._replaced()
             self._line.calls += 1
@@ -85,7 +94,10 @@ class Lines(Generic[Channel]):
             return [line.channel for line in ended]
 
     def close(self) -> Sequence[Channel]:
-        """No line is taken any more; all channels, whatever they carry, for the caller to close."""
+        """No line is taken any more; all channels, whatever they carry, for the caller to close. In the child of a fork
+        there are none: they are its parent's."""
+        if not self._home.is_here:
+            return []
         with self._lock:
             lines = [*self._retired, *([self._line] if self._line else [])]
             self._closed, self._line, self._retired = True, None, []

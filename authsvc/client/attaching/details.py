@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import grpc
 
-from authsvc.client.tokens.faults import TokenError
+from authsvc.client.errors import AuthClientError
+from authsvc.client.tokens.faults import TokenError, is_transient
 from authsvc.client.tokens.manager import PATIENCE
 from authsvc.clock import Deadline, deadline_after, seconds_left
 from authsvc.model import TokenStatus
@@ -138,7 +139,7 @@ class NoToken(grpc.RpcError):
         self._code = code_of(error)
 
     def code(self) -> grpc.StatusCode:
-        """UNAUTHENTICATED where the user has to do something, UNAVAILABLE where a repeat may succeed."""
+        """The cause's own where that may pass, as UNAVAILABLE; else UNAUTHENTICATED."""
         return self._code
 
     def details(self) -> str:
@@ -155,6 +156,8 @@ class NoToken(grpc.RpcError):
 
 
 def code_of(error: Exception) -> grpc.StatusCode:
-    """What a call ends with that needed a token and got this error."""
-    name = error.code if isinstance(error, TokenError) else "UNAUTHENTICATED"
-    return grpc.StatusCode[name]
+    """What a call ends with that needed a token and got this error: its code, where it is about the token or may pass.
+    What a refusal by the service ends with would be taken for the peer's word."""
+    if isinstance(error, AuthClientError) and (isinstance(error, TokenError) or is_transient(error)):
+        return grpc.StatusCode[error.code]
+    return grpc.StatusCode.UNAUTHENTICATED

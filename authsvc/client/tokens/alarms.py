@@ -9,19 +9,28 @@ from datetime import timedelta
 from functools import partial
 from itertools import count
 
+from authsvc.client.homes import tell_after_fork
 from authsvc.clock import Monotonic, system_monotonic
 
 _LONGEST_WAIT = 3600.0  # seconds; the system's own limit is an error
 
 
 class AlarmThread:
-    """Give one to several managers and they share its thread. A ring must not wait: it is heard by all in turn."""
+    """Give one to several managers and they share its thread. A ring must not wait: it is heard by all in turn.
+
+    A fork takes no thread along: in the child nothing is set, and what is set there rings there.
+    """
 
     def __init__(self, monotonic: Monotonic = system_monotonic) -> None:
         self._monotonic = monotonic
+        self._numbers = count()
+        self.in_the_child()
+        tell_after_fork(self)
+
+    def in_the_child(self) -> None:
+        """Forget all that is set, and who sees to it."""
         self._changed = threading.Condition()
         self._waiting: list[tuple[int, int, Callable[[], None]]] = []
-        self._numbers = count()
         self._running = False
 
     def __call__(self, span: timedelta, ring: Callable[[], None]) -> Callable[[], None]:

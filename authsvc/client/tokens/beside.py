@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import timedelta
 from inspect import isawaitable
@@ -18,7 +18,15 @@ async def answer_later(turn: Turn) -> object:
     answer = turn.make() if turn.awaited else await on_a_thread(turn.make)
     if isawaitable(answer):
         answer = await answer
-    return turn.read(answer)
+    token = turn.read(answer)
+    return await token if isawaitable(token) else token
+
+
+async def others_end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Wait until those tasks have ended; whoever is one of them, a callback say, does not: others may wait for it."""
+    waited_for = set(tasks)
+    if waited_for and asyncio.current_task() not in waited_for:
+        await asyncio.wait(waited_for)
 
 
 async def on_a_thread(make: Make) -> Any:

@@ -13,6 +13,7 @@ from authsvc.client.errors import (
     Internal,
     Unavailable,
 )
+from authsvc.client.homes import Unusable
 
 ErrorType = TypeVar("ErrorType", bound=BaseException)
 
@@ -93,6 +94,8 @@ def is_transient(error: BaseException) -> bool:
     """Whether asking again may help: so with all that a provider of one's own may raise, and with no refusal."""
     if isinstance(error, _PASSING):
         return True
+    if isinstance(error, Unusable):
+        return False
     # The class itself stands for statuses that have no class: CANCELLED, UNKNOWN, as a proxy gives them.
     return type(error) is AuthClientError or not isinstance(error, AuthClientError)
 

@@ -74,6 +74,17 @@ def guest_message(id_hint: str, name: str, image: str, custom: Mapping[str, obje
     return guest
 
 
+def listed(name: str, cids: Sequence[str]) -> tuple[str, ...]:
+    """The cids; raises ``TypeError`` for what is no list of texts: one text would be taken for its letters."""
+    if isinstance(cids, str | bytes):
+        raise TypeError(f"{name} is a list of cids: put the one there is into brackets")
+    given = tuple(cids)
+    if not all(isinstance(cid, str) for cid in given):
+        raise TypeError(f"{name} is a list of cids, each a text")
+    return given
+
+
 def scope_message(call_cids: Sequence[str], channel_cids: Sequence[str]) -> auth_pb2.TokenScope:
-    """A scope as the contract has it."""
+    """A scope as the contract has it. Raises ``TypeError`` for one text where a list belongs."""
+    call_cids, channel_cids = listed("call_cids", call_cids), listed("channel_cids", channel_cids)
     return auth_pb2.TokenScope(call_cids=call_cids, channel_cids=channel_cids)

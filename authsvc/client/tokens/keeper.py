@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from authsvc.client.errors import AuthClientError
@@ -21,6 +22,10 @@ from authsvc.model import TokenStatus
 OnTokenUpdated: TypeAlias = Callable[[str], Any]
 """Told of each new token, before the calls that wait for it go on; not of the token that a manager began with."""
 
+AT_ONCE = 2
+"""Questions to one provider that are under way at once: beside one that hangs and cannot be ended there is another, so
+that one lost answer is not the end; a provider that hangs each time must not cost a thread each time."""
+
 
 class Chances(NamedTuple):
     """Time and chance as values: a clock, a clock that is never set, and random bytes."""
@@ -30,19 +35,37 @@ class Chances(NamedTuple):
     randomness: Randomness
 
 
+@dataclass(eq=False)
+class Question:
+    """A turn under way, and the attempt that its answer is for."""
+
+    turn: Turn
+    attempt: Attempt
+
+
 class TokenKeeper:
-    """Keeps one user's token by the rules of ``Renewal``. Used by one thread at a time."""
+    """Keeps one user's token by the rules of ``Renewal``. Used by one thread at a time.
+
+    ``awaits``: what has to be awaited can be; where it cannot, such functions are refused with ``TypeError``.
+    """
 
     def __init__(
-        self, issuer: Issuer | None, pace: Pace, log_options: LogOptions | LoggerSystem | None, chances: Chances
+        self,
+        issuer: Issuer | None,
+        pace: Pace,
+        log_options: LogOptions | LoggerSystem | None,
+        chances: Chances,
+        *,
+        awaits: bool,
     ) -> None:
         self.pace = pace
         logs = issuer.client.logs if issuer is not None and log_options is None else make_client_logs(log_options)
         self.log = logs.get_logger("client.tokens")
-        self._surroundings = Surroundings(issuer, chances.randomness, self.log)
+        self._surroundings = Surroundings(issuer, chances.randomness, self.log, awaits=awaits)
         self._chances = chances
         self._renewal = Renewal(pace, chances.randomness)
         self._source: Source | None = None
+        self._under_way: list[Question] = []
 
     @property
     def user_id(self) -> str | None:
@@ -67,13 +90,18 @@ class TokenKeeper:
         source = provider.open(self._surroundings)
         whose = user_id or provider.user_id
         step = self._renewal.follow(whose, provider.first, self.now(), renewable=source is not None)
-        self._source = source
+        self._source, self._under_way = source, []
         return step
 
     def forget(self) -> Step:
         """End with nobody."""
-        self._source = None
+        self._source, self._under_way = None, []
         return self._renewal.forget()
+
+    def drop_load(self) -> None:
+        """Whoever made the load is gone, and so is whoever waited for it: the next who asks begins anew."""
+        self._under_way = []
+        self._renewal.drop_load()
 
     def ask(self, *, once: bool = False) -> Step:
         """A caller wants a token."""
@@ -85,15 +113,30 @@ class TokenKeeper:
             raise faults.TokenRefused.saying(f"the service answers {status}, which another token does not change")
         return self._renewal.refused(text, self.now())
 
-    def due(self, token: AccessToken) -> Step:
-        """It is time to renew that token."""
+    def due(self, token: AccessToken | None) -> Step:
+        """It is time to renew that token; None: to settle what is in doubt."""
         return self._renewal.due(token, self.now())
 
-    def begin(self, attempt: Attempt) -> Turn | None:
-        """What to ask now; None: nobody waits for it any more."""
-        if self._source is None or not self._renewal.is_current(attempt):
+    def is_current(self, attempt: Attempt) -> bool:
+        """Whether somebody still waits for what comes of that attempt."""
+        return self._renewal.is_current(attempt)
+
+    def begin(self, attempt: Attempt) -> Question | None:
+        """What to ask now; None: so many questions are under way that the first answer to any of them counts."""
+        if len(self._under_way) >= AT_ONCE:
+            for each in self._under_way:
+                each.attempt = attempt
             return None
-        return self._source.begin(self._renewal.user_id or "")
+        assert self._source is not None
+        question = Question(self._source.begin(self._renewal.user_id or ""), attempt)
+        self._under_way.append(question)
+        return question
+
+    def over(self, question: Question) -> Attempt:
+        """Nothing more comes of the question; the attempt it was for."""
+        if question in self._under_way:
+            self._under_way.remove(question)
+        return question.attempt
 
     def arrived(self, attempt: Attempt, text: object) -> Step:
         """The provider answered."""
@@ -109,7 +152,8 @@ class TokenKeeper:
 
     def failed(self, attempt: Attempt, error: Exception) -> Step:
         """The provider failed."""
-        step = self._renewal.failed(attempt, error, self.now())
+        in_doubt = self._source is not None and self._source.in_doubt
+        step = self._renewal.failed(attempt, error, self.now(), in_doubt=in_doubt)
         if step.attempt is not None or step.ended is not None:
             self._log_failure(step, error)
         return step

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 from authsvc.client.auth import AuthClient
+from authsvc.client.homes import tell_after_fork
 from authsvc.client.logs import LogOptions
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.access_token import AccessToken
@@ -21,7 +22,7 @@ from authsvc.client.tokens.pace import Pace
 from authsvc.client.tokens.providers import TokenProvider
 from authsvc.client.tokens.reminders import Reminders
 from authsvc.client.tokens.renewal import Attempt, Step
-from authsvc.client.tokens.source import TokenFunction, answer_at_once
+from authsvc.client.tokens.source import TokenFunction, answer_at_once, refuse_asynchronous, was_to_be_awaited
 from authsvc.clock import Clock, Monotonic, Randomness, system_clock, system_monotonic, system_randomness
 from authsvc.logs import Alarm, LoggerSystem
 from authsvc.model import TokenStatus
@@ -47,6 +48,9 @@ class TokenManager:
 
     ``alarm`` and ``spawn`` are how it waits and works beside its callers: by default on threads that are there only
     while they are needed. All loads raise ``TokenError``, or what the service answered as ``AuthClientError``.
+
+    Functions that have to be awaited are refused with ``TypeError``. In the child of a fork it goes on with the token
+    it has, and begins its next load anew; a ``client`` made before the fork cannot be used there.
     """
 
     def __init__(
@@ -67,13 +71,14 @@ class TokenManager:
         monotonic: Monotonic = system_monotonic,
         randomness: Randomness = system_randomness,
     ) -> None:
+        refuse_asynchronous("on_token_updated", on_token_updated)
         issuer = None if client is None else Issuer(client, api_key, not as_front_end, pace.provider_timeout)
-        self._keeper = TokenKeeper(issuer, pace, log_options, Chances(clock, monotonic, randomness))
+        self._keeper = TokenKeeper(issuer, pace, log_options, Chances(clock, monotonic, randomness), awaits=False)
         self._on_token_updated = on_token_updated
-        self._reminders = Reminders(AlarmThread() if alarm is None else alarm)
+        self._alarm = AlarmThread() if alarm is None else alarm
         self._spawn = spawn
-        self._lock = threading.Lock()
-        self._line = Line[AccessToken | Exception]()
+        self._begin_to_wait()
+        tell_after_fork(self)
         if token is not None or token_provider is not None:
             self.follow(user_id, token_provider, token=token)
 
@@ -128,6 +133,11 @@ class TokenManager:
         """End with nobody, for good."""
         self.forget()
 
+    def in_the_child(self) -> None:
+        """Go on in the child of a fork, where nobody waits and nothing is under way."""
+        self._begin_to_wait()
+        self._keeper.drop_load()
+
     def __enter__(self) -> Self:
         return self
 
@@ -138,6 +148,11 @@ class TokenManager:
 
     def __repr__(self) -> str:
         return f"TokenManager({self.user_id!r})"
+
+    def _begin_to_wait(self) -> None:
+        self._lock = threading.Lock()
+        self._line = Line[AccessToken | Exception]()
+        self._reminders = Reminders(self._alarm)
 
     def _go(self, change: Callable[[], Step]) -> tuple[Step, Place[AccessToken | Exception] | None]:
         """Let the rules change what they know, then do what they say; a place in the line for who has to wait."""
@@ -156,17 +171,19 @@ class TokenManager:
 
     def _ask(self, attempt: Attempt) -> None:
         with self._lock:
-            turn = self._keeper.begin(attempt)
-            if turn is None:
+            if not self._keeper.is_current(attempt):
                 return
             self._reminders.deadline(self._keeper.pace.provider_timeout, partial(self._late, attempt))
+            question = self._keeper.begin(attempt)
+        if question is None:
+            return
         try:
-            text = answer_at_once(turn)
+            text = answer_at_once(question.turn)
         except Exception as fault:  # noqa: BLE001 - whatever the program's provider raises
             error = fault
-            self._go(lambda: self._keeper.failed(attempt, error))
+            self._go(lambda: self._keeper.failed(self._keeper.over(question), error))
         else:
-            self._go(lambda: self._keeper.arrived(attempt, text))
+            self._go(lambda: self._keeper.arrived(self._keeper.over(question), text))
 
     def _start(self, attempt: Attempt) -> None:
         try:
@@ -178,14 +195,15 @@ class TokenManager:
     def _late(self, attempt: Attempt) -> None:
         self._go(lambda: self._keeper.late(attempt))
 
-    def _renew(self, token: AccessToken) -> None:
+    def _renew(self, token: AccessToken | None) -> None:
         self._go(lambda: self._keeper.due(token))
 
     def _tell(self, token: AccessToken) -> None:
         if self._on_token_updated is None:
             return
         try:
-            self._on_token_updated(token.text)
+            if was_to_be_awaited(self._on_token_updated(token.text)):
+                raise TypeError("on_token_updated is asynchronous, and was not awaited")
         except Exception as fault:  # noqa: BLE001 - the token is good, and the calls that wait should have it
             self._keeper.log.error("on_token_updated failed", exception=fault)
 

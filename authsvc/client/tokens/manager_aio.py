@@ -10,12 +10,13 @@ from inspect import isawaitable
 from typing import Self, TypeAlias
 
 from authsvc.client.auth import AsyncAuthClient, AuthClient
+from authsvc.client.homes import HomeLoop
 from authsvc.client.logs import LogOptions
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.access_token import AccessToken
-from authsvc.client.tokens.beside import answer_later, loop_alarm
+from authsvc.client.tokens.beside import answer_later, loop_alarm, others_end
 from authsvc.client.tokens.issuer import Issuer
-from authsvc.client.tokens.keeper import Chances, OnTokenUpdated, TokenKeeper
+from authsvc.client.tokens.keeper import Chances, OnTokenUpdated, Question, TokenKeeper
 from authsvc.client.tokens.manager import PACE, PATIENCE
 from authsvc.client.tokens.pace import Pace
 from authsvc.client.tokens.providers import TokenProvider
@@ -32,8 +33,9 @@ _Place: TypeAlias = "asyncio.Future[AccessToken | Exception]"
 class AsyncTokenManager:
     """As ``TokenManager``, for callers that await: the same rules, in one event loop.
 
-    Providers may be functions of either kind; what may block runs on a thread. ``on_token_updated`` may be awaited.
-    Made anywhere, it is used from one loop.
+    Providers may be functions of either kind; what may block runs on a thread. ``on_token_updated``, and
+    ``on_session_updated`` of a provider, may be awaited. Made anywhere, it is used from one loop, that of its first
+    token: in another one ``RuntimeError`` is raised.
     """
 
     def __init__(
@@ -54,11 +56,12 @@ class AsyncTokenManager:
         randomness: Randomness = system_randomness,
     ) -> None:
         issuer = None if client is None else Issuer(client, api_key, not as_front_end, pace.provider_timeout)
-        self._keeper = TokenKeeper(issuer, pace, log_options, Chances(clock, monotonic, randomness))
+        self._keeper = TokenKeeper(issuer, pace, log_options, Chances(clock, monotonic, randomness), awaits=True)
         self._on_token_updated = on_token_updated
         self._reminders = Reminders(alarm)
         self._line: list[_Place] = []
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: dict[asyncio.Task[None], Question | None] = {}
+        self._home = HomeLoop("the token manager")
         if token is not None or token_provider is not None:
             self.follow(user_id, token_provider, token=token)
 
@@ -75,21 +78,36 @@ class AsyncTokenManager:
         token: str | None = None,
     ) -> None:
         """As ``TokenManager.follow``."""
-        self._after(self._keeper.follow(user_id, token, token_provider))()
+        if self._home.is_over:
+            self._home.check()
+        step = self._keeper.follow(user_id, token, token_provider)
+        self._cancel_questions()
+        self._after(step)()
 
     def forget(self) -> None:
         """End with nobody: loads are cancelled, tokens forgotten."""
-        self._after(self._keeper.forget())()
+        if self._home.is_over:  # nobody waits there, and nothing can be cancelled any more
+            self._line, self._tasks = [], {}
+        step = self._keeper.forget()
+        self._cancel_questions()
+        self._after(step)()
 
     async def token(self, *, timeout: timedelta = PATIENCE, once: bool = False) -> str:
         """As ``TokenManager.token``."""
+        self._home.check()
         return await self._text(self._keeper.ask(once=once), timeout)
 
     async def renewed(
         self, refused: str, status: TokenStatus = TokenStatus.EXPIRED, *, timeout: timedelta = PATIENCE
     ) -> str:
         """As ``TokenManager.renewed``."""
+        self._home.check()
         return await self._text(self._keeper.refused(refused, status), timeout)
+
+    @property
+    def under_way(self) -> tuple[asyncio.Task[None], ...]:
+        """The tasks in which it asks, and tells what came."""
+        return tuple(self._tasks)
 
     def peek(self) -> str | None:
         """The token that can be used now, if there is one; nobody is asked."""
@@ -101,11 +119,16 @@ class AsyncTokenManager:
         return self._keeper.current()
 
     async def close(self) -> None:
-        """End with nobody, for good; what was under way has ended when this returns."""
-        task = self._task
+        """End with nobody, for good; what was under way has ended when this returns, but for what calls this.
+
+        Raises ``RuntimeError`` in another loop than that of the first token, while that one is there.
+        """
+        if not self._home.is_over:
+            self._home.check()
+        tasks = self.under_way
         self.forget()
-        if task is not None and task is not asyncio.current_task():
-            await asyncio.wait([task])
+        if not self._home.is_over:
+            await others_end(tasks)
 
     async def __aenter__(self) -> Self:
         return self
@@ -119,8 +142,6 @@ class AsyncTokenManager:
     def _after(self, step: Step) -> Callable[[], None]:
         """Do what the rules say; what is returned lets those go on whose load has ended."""
         self._reminders.after(step, self._keeper.current(), begin=self._start, renew=self._renew)
-        if step.ended is not None and self._task is not None and self._task is not _current_task():
-            self._task.cancel()
         if step.attempt is not None and step.attempt.after == 0:
             self._start(step.attempt)
         if step.ended is None:
@@ -129,19 +150,28 @@ class AsyncTokenManager:
         return partial(_settle, line, step.ended)
 
     def _start(self, attempt: Attempt) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._ask(attempt))
+        task = asyncio.get_running_loop().create_task(self._ask(attempt))
+        self._tasks[task] = None
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task, None)
 
     async def _ask(self, attempt: Attempt) -> None:
-        turn = self._keeper.begin(attempt)
-        if turn is None:
+        if not self._keeper.is_current(attempt):
             return
         self._reminders.deadline(self._keeper.pace.provider_timeout, partial(self._late, attempt))
+        question = self._keeper.begin(attempt)
+        if question is not None:
+            await self._answer(question)
+
+    async def _answer(self, question: Question) -> None:
         try:
-            text = await answer_later(turn)
+            text = await self._asked(question)
         except Exception as fault:  # noqa: BLE001 - whatever the program's provider raises
-            step = self._keeper.failed(attempt, fault)
+            step = self._keeper.failed(question.attempt, fault)
         else:
-            step = self._keeper.arrived(attempt, text)
+            step = self._keeper.arrived(question.attempt, text)
         release = self._after(step)
         try:
             if step.news is not None:
@@ -149,13 +179,28 @@ class AsyncTokenManager:
         finally:
             release()
 
-    def _late(self, attempt: Attempt) -> None:
-        late, step = self._task, self._keeper.late(attempt)
-        self._after(step)()
-        if late is not None and (step.attempt is not None or step.ended is not None):
-            late.cancel()
+    async def _asked(self, question: Question) -> object:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks[task] = question
+        try:
+            return await answer_later(question.turn)
+        finally:
+            self._keeper.over(question)
+            self._tasks[task] = None
 
-    def _renew(self, token: AccessToken) -> None:
+    def _cancel_questions(self, given_up: Callable[[Question], bool] = lambda _: True) -> None:
+        for task, question in list(self._tasks.items()):
+            if question is not None and given_up(question) and task is not _current_task():
+                task.cancel()
+
+    def _late(self, attempt: Attempt) -> None:
+        late = [question for question in self._tasks.values() if question is not None and question.attempt == attempt]
+        self._after(self._keeper.late(attempt))()
+        # What runs on a thread cannot be ended: it may yet answer, and until then it counts.
+        self._cancel_questions(lambda question: question in late and question.turn.awaited)
+
+    def _renew(self, token: AccessToken | None) -> None:
         self._after(self._keeper.due(token))()
 
     async def _tell(self, token: AccessToken) -> None:

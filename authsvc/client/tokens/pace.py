@@ -16,6 +16,7 @@ class Pace:
     together are not renewed together. A provider has ``provider_timeout`` for an answer and is asked again at most
     ``attempts`` times in a row: the first time at once, then after a pause of 0 to ``first_pause`` · 2ⁿ⁻¹, at most
     ``longest_pause`` (full jitter). A token refused within ``proving_time`` after it came counts as a failure too.
+    Where a session's turn was not answered it is asked for once more, beside the callers, within each ``doubt_pause``.
     """
 
     share: float = 0.8
@@ -25,6 +26,7 @@ class Pace:
     longest_pause: timedelta = timedelta(seconds=25)
     provider_timeout: timedelta = timedelta(seconds=10)
     proving_time: timedelta = timedelta(seconds=10)
+    doubt_pause: timedelta = timedelta(minutes=5)
 
     def __post_init__(self) -> None:
         if not 0 < self.share - self.spread <= self.share + self.spread < 1:

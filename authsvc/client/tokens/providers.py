@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Self, TypeAlias
+from typing import ClassVar, Self, TypeAlias
 
-from authsvc.client.request_ids import new_request_id
 from authsvc.client.tokens.access_token import AccessToken, read_access_token
 from authsvc.client.tokens.issuer import Issuer, guest_message, scope_message
-from authsvc.client.tokens.sessions import OnSessionUpdated, SavedSession, SessionSource
-from authsvc.client.tokens.source import FunctionSource, Source, TokenFunction, Turn
+from authsvc.client.tokens.sessions import Chain, OnSessionUpdated, SavedSession, SessionSource
+from authsvc.client.tokens.source import FunctionSource, Source, TokenFunction, Turn, refuse_asynchronous
 from authsvc.clock import Randomness
 from authsvc.logs import Logger, SecretText
 from authsvc.v1 import auth_pb2
@@ -25,6 +24,8 @@ class Surroundings:
     issuer: Issuer | None
     randomness: Randomness
     log: Logger
+    awaits: bool = False
+    """Whether the manager can await."""
 
     def service(self) -> Issuer:
         """The service; raises ``ValueError`` where the manager was given none."""
@@ -34,11 +35,13 @@ class Surroundings:
 
 
 _Open: TypeAlias = Callable[[Surroundings], Source]
+_Begin: TypeAlias = Callable[[], _Open]
 
 
 @dataclass(frozen=True, slots=True)
 class TokenProvider:
-    """Where tokens come from. Made by one of its constructors, the same one may serve several managers.
+    """Where tokens come from. Made by one of its constructors, the same one may serve several managers, one after the
+    other or at once: they share its session, while each makes a guest of its own.
 
     A static or development token is all there is. All other providers are asked again when a token is nearly over or
     was refused as expired or revoked.
@@ -49,6 +52,11 @@ class TokenProvider:
     user_id: str | None = None
     """Whose tokens these are, where the provider knows."""
     _open: _Open | None = field(default=None, repr=False)
+    _begin: _Begin | None = field(default=None, repr=False)
+    """Makes ``_open``, where each who opens the provider begins with something of its own."""
+    _function: object = field(default=None, repr=False)
+    """The function of the program that is called, whatever for, and what that is."""
+    _function_is: str = field(default="", repr=False)
 
     @classmethod
     def static(cls, token: str) -> Self:
@@ -60,10 +68,16 @@ class TokenProvider:
     def callable(cls, function: TokenFunction) -> Self:
         """A function that is given the user's id and returns a token, or an awaitable of one.
 
-        It is called from one thread, or task, at a time. What it raises is taken for a failure that passes; it raises
-        ``SignInRequired`` to say that there will be no token.
+        It is called from one thread, or task, at a time; beside a call that did not answer in its time, and cannot be
+        ended, a manager makes one more and no third. What it raises is taken for a failure that passes; it raises
+        ``SignInRequired`` to say that there will be no token. Raises ``TypeError`` for what is no function.
         """
-        return cls(None, None, lambda _: FunctionSource(function))
+        if not callable(function):
+            raise TypeError(
+                "a token provider is a function or a TokenProvider; for a token that is all there is, "
+                "use TokenProvider.static(token)"
+            )
+        return cls(None, None, lambda _: FunctionSource(function), None, function, "the token provider")
 
     @classmethod
     def development(cls, user_id: str) -> Self:
@@ -86,11 +100,18 @@ class TokenProvider:
         ``on_session_updated`` is told and use ``session``.
         """
         guest = guest_message(id_hint, name, image, custom)
-        return cls(None, None, partial(_open_session, guest, on_session_updated))
+
+        def begin() -> _Open:
+            return partial(_open_session, Chain(guest, on_session_updated))
+
+        return cls(None, None, None, begin, on_session_updated, "on_session_updated")
 
     @classmethod
     def anonymous(cls, call_cids: Sequence[str] = (), channel_cids: Sequence[str] = (), *, role: str = "") -> Self:
-        """Somebody without an identity who may watch those calls and channels, as far as the app lets everyone."""
+        """Somebody without an identity who may watch those calls and channels, as far as the app lets everyone.
+
+        Raises ``TypeError`` for one text where a list belongs.
+        """
         return cls(None, "!anon", partial(_open_anonymous, scope_message(call_cids, channel_cids), role))
 
     @classmethod
@@ -100,10 +121,16 @@ class TokenProvider:
         """The session that a refresh token stands for.
 
         ``on_session_updated`` is told of each new refresh token: whoever keeps it, and gives it to ``session`` in the
-        next process, goes on with the session.
+        next process, goes on with the session. In this one give the same provider again: it knows the newest.
+        Raises ``TypeError`` for what is no refresh token, ``ValueError`` for an empty one.
         """
         first = SecretText(refresh_token) if isinstance(refresh_token, str) else refresh_token
-        return cls(None, None, partial(_open_session, first, on_session_updated))
+        if not isinstance(first, SecretText | SavedSession):
+            raise TypeError(f"a session is begun with a refresh token or a SavedSession, not {type(first).__name__}")
+        if not (first if isinstance(first, SecretText) else first.refresh_token).reveal():
+            raise ValueError("the refresh token is empty")
+        opens = partial(_open_session, Chain(first, on_session_updated))
+        return cls(None, None, opens, None, on_session_updated, "on_session_updated")
 
     def starting_with(self, token: str) -> Self:
         """A token and a provider together: the token first, then the provider."""
@@ -112,11 +139,26 @@ class TokenProvider:
     @property
     def renewable(self) -> bool:
         """Whether there is more than the first token."""
-        return self._open is not None
+        return self._open is not None or self._begin is not None
+
+    def begun(self) -> Self:
+        """The provider with all that it begins: every manager that opens what is returned has the same guest."""
+        return self if self._begin is None else replace(self, _open=self._begin(), _begin=None)
+
+    def refuse_asynchronous(self) -> None:
+        """Raise ``TypeError`` for one with a function that has to be awaited."""
+        refuse_asynchronous(self._function_is, self._function)
 
     def open(self, surroundings: Surroundings) -> Source | None:
-        """Begin; None where the first token is all there is. Raises ``ValueError`` without the service it needs."""
-        return None if self._open is None else self._open(surroundings)
+        """Begin; None where the first token is all there is.
+
+        Raises ``ValueError`` without the service it needs, ``TypeError`` where a function of it has to be awaited and
+        nobody does.
+        """
+        if not surroundings.awaits:
+            self.refuse_asynchronous()
+        opens = self.begun()._open
+        return None if opens is None else opens(surroundings)
 
 
 TokenOrProvider: TypeAlias = "str | TokenFunction | TokenProvider"
@@ -125,7 +167,8 @@ TokenOrProvider: TypeAlias = "str | TokenFunction | TokenProvider"
 def as_provider(token: TokenOrProvider | None, provider: TokenFunction | TokenProvider | None) -> TokenProvider | None:
     """A token, a provider, both or neither, as one provider; a bare function is a provider too.
 
-    What stands alone in the token's place may be a provider. Raises ``TokenInvalid`` for what is neither.
+    What stands alone in the token's place may be a provider. Raises ``TokenInvalid`` for a token that is none, and
+    ``TypeError`` for a provider that is none.
     """
     if provider is None and (isinstance(token, TokenProvider) or callable(token)):
         token, provider = None, token
@@ -140,6 +183,7 @@ class _AnonymousSource:
     """Watching without an identity: each token is a new one, there is no session."""
 
     turn: Turn
+    in_doubt: ClassVar[bool] = False
 
     def begin(self, user_id: str) -> Turn:  # noqa: ARG002 - there is none
         return self.turn
@@ -150,15 +194,11 @@ def _open_anonymous(scope: auth_pb2.TokenScope, role: str, surroundings: Surroun
     return _AnonymousSource(Turn(issuer.anonymous(scope, role), lambda answer: answer.token, awaited=issuer.awaited))
 
 
-def _open_session(
-    first: SecretText | SavedSession | auth_pb2.Guest, tell: OnSessionUpdated | None, surroundings: Surroundings
-) -> Source:
-    if isinstance(first, SecretText):
-        first = SavedSession(first, SecretText(new_request_id(surroundings.randomness)))
+def _open_session(chain: Chain, surroundings: Surroundings) -> Source:
     return SessionSource(
+        chain,
         surroundings.service(),
-        first=first,
-        on_session_updated=tell,
+        awaits=surroundings.awaits,
         randomness=surroundings.randomness,
         log=surroundings.log,
     )

@@ -21,6 +21,7 @@ class Reminders:
         self._alarm = alarm
         self._call_off_attempt: Callable[[], object] = _nothing
         self._call_off_renewal: Callable[[], object] = _nothing
+        self._settling = False  # the renewal is of a token that is gone: what became of its session is in doubt
 
     def after(
         self,
@@ -28,7 +29,7 @@ class Reminders:
         current: AccessToken | None,
         *,
         begin: Callable[[Attempt], None],
-        renew: Callable[[AccessToken], None],
+        renew: Callable[[AccessToken | None], None],
     ) -> None:
         """Set and call off what the step changes; ``current`` is the token after it."""
         if step.attempt is not None or step.ended is not None:
@@ -37,10 +38,12 @@ class Reminders:
         if step.attempt is not None and step.attempt.after > 0:
             span = timedelta(seconds=step.attempt.after)
             self._call_off_attempt = self._alarm(span, partial(begin, step.attempt))
-        if current is None or step.renew_after is not None:
+        goes_on = current is not None or (self._settling and step.ended is None and not step.anew)
+        if step.renew_after is not None or not goes_on:
             self._call_off_renewal()
-            self._call_off_renewal = _nothing
-        if current is not None and step.renew_after is not None and step.renew_after < _FOR_EVER:
+            self._call_off_renewal, self._settling = _nothing, False
+        if step.renew_after is not None and step.renew_after < _FOR_EVER:
+            self._settling = current is None
             # A manager that only its alarm still knows is gone, and asks for nothing more.
             ring = partial(_ring, WeakMethod(renew), current)
             self._call_off_renewal = self._alarm(timedelta(seconds=step.renew_after), ring)
@@ -55,7 +58,7 @@ def _nothing() -> None:
     pass
 
 
-def _ring(renew: WeakMethod[Callable[[AccessToken], None]], token: AccessToken) -> None:
+def _ring(renew: WeakMethod[Callable[[AccessToken | None], None]], token: AccessToken | None) -> None:
     alive = renew()
     if alive is not None:
         alive(token)

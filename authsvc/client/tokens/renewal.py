@@ -44,7 +44,7 @@ class Step:
 
     For the caller who asked: ``token`` to use, or ``waits`` for the load to end. For the one who does the work:
     ``attempt`` to make; ``ended`` tells all who wait how their load ended, ``news`` is a token nobody has seen yet,
-    ``renew_after`` says in how many seconds to call ``due``.
+    ``renew_after`` says in how many seconds to call ``due``. ``anew``: with another user, or nobody.
     """
 
     token: AccessToken | None = None
@@ -53,6 +53,7 @@ class Step:
     ended: AccessToken | Exception | None = None
     news: AccessToken | None = None
     renew_after: float | None = None
+    anew: bool = False
 
 
 NOTHING = Step()
@@ -147,15 +148,22 @@ class Renewal:
             _check_expiry(token, now)
         ended = self._drop()
         self._of = _User(user_id, renewable)
-        if token is None or (expired and renewable):
-            return Step(ended=ended)
-        return replace(self._hold(token, now, since=_LONG_AGO), ended=ended)
+        if token is None:
+            return Step(ended=ended, anew=True)
+        if expired and renewable:  # shown to nobody, and known: a provider that gives it again has no other
+            self._of.held = _Held(token, _LONG_AGO, spent=True)
+            return Step(ended=ended, anew=True)
+        return replace(self._hold(token, now, since=_LONG_AGO), ended=ended, anew=True)
 
     def forget(self) -> Step:
         """End with nobody: no token is left, and what is still loaded is dropped."""
         ended = self._drop()
         self._of = _User()
-        return Step(ended=ended)
+        return Step(ended=ended, anew=True)
+
+    def drop_load(self) -> None:
+        """What is under way will not be answered, and nobody waits for it."""
+        self._of.load = None
 
     def ask(self, now: Moment, *, once: bool = False) -> Step:
         """A caller wants a token. ``once``: with one attempt, made at once, for callers with a pace of their own.
@@ -178,14 +186,13 @@ class Renewal:
             self._judge_source(now.ticks - held.since, now)
         return self.ask(now)
 
-    def due(self, token: AccessToken, now: Moment) -> Step:
-        """It is time to renew that token, unless it is gone."""
-        if (
-            self._of.held is None
-            or self._of.held.token is not token
-            or self._of.load is not None
-            or not self._of.renewable
-        ):
+    def due(self, token: AccessToken | None, now: Moment) -> Step:
+        """It is time to renew that token, unless it is gone; None: to settle a doubt, unless there is a token again."""
+        if self._of.load is not None or not self._of.renewable:
+            return NOTHING
+        if token is None:
+            return NOTHING if self.current(now) is not None else Step(attempt=self._start(now, once=True))
+        if self._of.held is None or self._of.held.token is not token:
             return NOTHING
         return Step(attempt=self._start(now))
 
@@ -205,8 +212,11 @@ class Renewal:
         self._of.unproved, self._of.failures = self._of.failures, 0
         return replace(self._hold(token, now, since=now.ticks), ended=token, news=None if known else token)
 
-    def failed(self, attempt: Attempt, error: Exception, now: Moment) -> Step:
-        """That attempt failed, or its time was up."""
+    def failed(self, attempt: Attempt, error: Exception, now: Moment, *, in_doubt: bool = False) -> Step:
+        """That attempt failed, or its time was up; ``in_doubt`` as ``Source`` has it.
+
+        Those who wait are told in the end. What is in doubt is asked for further, seldom, though nobody waits.
+        """
         load = self._of.load
         if load is None or load.attempt != attempt.number:
             return NOTHING
@@ -216,7 +226,11 @@ class Renewal:
             return Step(attempt=self._try(pause, load.tries + 1, load.limit))
         self._of.load = None
         self._of.refusal = None if transient else error
-        renew_after = pause if transient and self.current(now) is not None else None
+        renew_after = None
+        if transient and self.current(now) is not None:
+            renew_after = pause
+        elif transient and in_doubt:
+            renew_after = max(pause, self._pace.doubt_pause.total_seconds() * self._fraction())
         return Step(ended=_told(error, self._of.failures), renew_after=renew_after)
 
     def _drop(self) -> Exception | None:
@@ -312,4 +326,6 @@ def _told(error: Exception, failures: int) -> Exception:
     times = "once" if failures == 1 else f"{failures} times in a row"
     told = faults.ProviderFailed.saying(f"the token provider failed {times}, last with {type(error).__name__}")
     told.__cause__ = error
+    if isinstance(error, AuthClientError):
+        told.retry_after = error.retry_after
     return told

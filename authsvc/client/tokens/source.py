@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from inspect import isawaitable, iscoroutinefunction
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from authsvc.client.tokens.faults import TokenInvalid
 
@@ -18,10 +18,10 @@ TokenFunction: TypeAlias = Callable[[str], str | Awaitable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One question: ``make`` asks it, ``read`` takes the access token from the answer and remembers what else came.
+    """One question: ``make`` asks it, ``read`` takes the access token from the answer, or an awaitable of it, and
+    tells the program what else came.
 
-    An answer that comes too late is read all the same: it may hold a refresh token that must not be lost. ``awaited``
-    says that ``make`` returns at once, something to await.
+    ``awaited`` says that ``make`` returns at once, something to await.
     """
 
     make: Make = field(repr=False)
@@ -30,7 +30,12 @@ class Turn:
 
 
 class Source(Protocol):
-    """Where the tokens of one user come from; asked for one turn at a time."""
+    """Where the tokens of one user come from."""
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a turn was begun whose answer has to be had, in an hour or so: else the session is lost."""
+        ...
 
     def begin(self, user_id: str) -> Turn:
         """The next turn; the id is empty where it is not known yet."""
@@ -42,19 +47,37 @@ class FunctionSource:
     """A function of the program."""
 
     function: TokenFunction
+    in_doubt: ClassVar[bool] = False
 
     def begin(self, user_id: str) -> Turn:
         """Ask the function."""
-        awaited = iscoroutinefunction(self.function)
-        return Turn(lambda: self.function(user_id), lambda answer: answer, awaited=awaited)
+        return Turn(lambda: self.function(user_id), lambda answer: answer, awaited=is_asynchronous(self.function))
 
 
 def answer_at_once(turn: Turn) -> object:
     """The token of a turn, for callers that wait. Raises ``TokenInvalid`` for a function to be awaited."""
     answer = turn.make()
-    if isawaitable(answer):
-        close = getattr(answer, "close", None)
-        if close is not None:
-            close()  # a coroutine that is never awaited would complain
+    if was_to_be_awaited(answer):
         raise TokenInvalid.saying("the token provider is asynchronous: give it to an AsyncTokenManager")
     return turn.read(answer)
+
+
+def is_asynchronous(function: object) -> bool:
+    """Whether what the function returns has to be awaited, as far as it can be seen before it is called."""
+    return iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 - it is not asked whether it can be called
+
+
+def refuse_asynchronous(name: str, function: object) -> None:
+    """Raise ``TypeError`` for a function whose outcome nobody here would await."""
+    if is_asynchronous(function):
+        raise TypeError(f"{name} is asynchronous: give it to the client or manager whose name begins with Async")
+
+
+def was_to_be_awaited(answer: object) -> bool:
+    """Whether a function that was called turned out to be asynchronous; what it began is given up."""
+    if not isawaitable(answer):
+        return False
+    close = getattr(answer, "close", None)
+    if close is not None:
+        close()  # a coroutine that is never awaited would complain
+    return True

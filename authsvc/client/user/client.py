@@ -14,15 +14,24 @@ import grpc
 from authsvc.client.attaching.interceptor import UserTokenInterceptor
 from authsvc.client.auth import AuthClient
 from authsvc.client.channel import Tls
+from authsvc.client.homes import HomeProcess, tell_after_fork
 from authsvc.client.logs import LogOptions, make_client_logs
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.keeper import OnTokenUpdated
 from authsvc.client.tokens.manager import PACE, PATIENCE, Spawn, TokenManager, start_thread
 from authsvc.client.tokens.pace import Pace
 from authsvc.client.tokens.providers import TokenOrProvider, TokenProvider
-from authsvc.client.tokens.source import TokenFunction
+from authsvc.client.tokens.source import TokenFunction, refuse_asynchronous
 from authsvc.client.user.connecting import RETRIES, Attempts, OnConnectUserError
-from authsvc.client.user.connection import Connection, disconnected, nobody, provider_for
+from authsvc.client.user.connection import (
+    Begun,
+    Connection,
+    disconnected,
+    nobody,
+    provider_for,
+    shared_client_knows,
+    target_of,
+)
 from authsvc.client.user.hands import WaitingHands
 from authsvc.client.user.instances import Instances
 from authsvc.client.user.people import EndUser, as_user
@@ -31,9 +40,6 @@ from authsvc.clock import Clock, Monotonic, Randomness, system_clock, system_mon
 from authsvc.logs import Alarm, LoggerSystem, SecretText
 from authsvc.model import TokenStatus
 
-TARGET = "127.0.0.1:50051"
-"""Where a service listens unless it was told otherwise."""
-
 
 class UserClient:
     """Connects one end user at a time and has its token for every call.
@@ -41,11 +47,15 @@ class UserClient:
     With a ``user`` it connects at once, beside the caller, unless ``auto_connect`` is off; then ``connect_user`` does.
     A user with an account needs ``token``, ``token_provider`` or both; guests and anonymous users get their tokens
     from the service. ``credential`` is for programs that are a backend too: then the service is asked about tokens,
-    and asked for guests as a backend does. ``client`` is an ``AuthClient`` to share, a backend's unless
-    ``as_front_end``; the client's own is made from ``target``, ``credential``, ``tls`` and ``allow_plaintext``.
+    and asked for guests as a backend does. ``client`` is an ``AuthClient`` to share, a backend's if it says who it is
+    and ``as_front_end`` does not say otherwise; its ``target`` is this one's. Without it the client's own is made from
+    ``target``, ``credential``, ``tls`` and ``allow_plaintext``.
 
     Connecting is tried again ``max_connect_user_retries`` times, for errors that may pass. When it is given up,
     ``on_connect_user_error`` is told of the last error and of all of them, once, and the error is raised.
+
+    Raises ``ValueError`` for wishes that contradict each other, ``TypeError`` for functions that have to be awaited.
+    In the child of a process that has used it, ``RuntimeError``: make one there.
     """
 
     _instances: ClassVar[Instances[UserClient]] = Instances()
@@ -76,8 +86,9 @@ class UserClient:
         randomness: Randomness = system_randomness,
     ) -> None:
         Attempts(max_connect_user_retries, pace, randomness)  # what means nothing is said now, not when it is used
+        refuse_asynchronous("on_connect_user_error", on_connect_user_error)
         if user is not None and auto_connect:
-            provider_for(as_user(user), token, token_provider)
+            provider_for(as_user(user), token, token_provider).refuse_asynchronous()
         self.logs = client.logs if client is not None and log_options is None else make_client_logs(log_options)
         self._log = self.logs.get_logger("client.user")
         self._target, self._api_key = target, api_key
@@ -87,6 +98,9 @@ class UserClient:
                 target, credential, tls=tls, allow_plaintext=allow_plaintext, log_options=self.logs
             )
             as_front_end = credential is None
+        else:
+            shared_client_knows(client, target, credential=credential, tls=tls, allow_plaintext=allow_plaintext)
+            as_front_end = as_front_end or not client.says_who_it_is
         self._client = client
         self._proof = Proof(api_key, not as_front_end, clock, self._log)
         self._retries, self._on_error, self._pace = max_connect_user_retries, on_connect_user_error, pace
@@ -104,28 +118,33 @@ class UserClient:
             monotonic=monotonic,
             randomness=randomness,
         )
-        self._lock = threading.Lock()
+        self._home = HomeProcess()
+        self._lock, self._gone = threading.Lock(), threading.Event()
         self._connection: Connection | None = None
-        self._gone = threading.Event()
         self._last_error: BaseException | None = None
+        tell_after_fork(self)
         self._wish = user, token, token_provider
+        self._begun: Begun | None = None
         self._spawn = spawn
         if user is not None and auto_connect:
             self._connect_soon(self._claim(as_user(user))[0])
 
     @classmethod
-    def get_or_create(cls, api_key: str, user: EndUser | str, *, target: str = TARGET, **options: Any) -> UserClient:
+    def get_or_create(
+        cls, api_key: str, user: EndUser | str, *, target: str | None = None, **options: Any
+    ) -> UserClient:
         """The client of that user in this process, made on the first call with what ``UserClient`` takes.
 
-        There is one for a target, an app and a final user id, until it is disconnected. Options that differ from those
-        it was made with are not taken over, and a warning says which.
+        There is one for a target, an app and a final user id, as long as it is connected, or being connected. Options
+        that differ from those it was made with are not taken over, and a warning says which.
         """
         wanted, auto_connect = as_user(user), options.pop("auto_connect", True)
+        target = target_of(target, options.get("client"))
         begun: list[Connection] = []
 
         def make() -> UserClient:
             if auto_connect:
-                provider_for(wanted, options.get("token"), options.get("token_provider"))
+                provider_for(wanted, options.get("token"), options.get("token_provider")).refuse_asynchronous()
             made = cls(target, api_key, wanted, auto_connect=False, **options)
             begun.extend([made._claim(wanted)[0]] if auto_connect else [])
             return made
@@ -154,6 +173,7 @@ class UserClient:
         For a user who is connected, or being connected, gives that outcome; raises ``AlreadyConnected`` for another
         one. Raises what connecting ended with: ``TokenError``, or what the service or the provider said.
         """
+        self._home.check()
         if user is None:
             user, token, token_provider = self._wish
         if user is None:
@@ -162,11 +182,14 @@ class UserClient:
         return self._connect(connection, token, token_provider) if is_new else self._outcome(connection, None)
 
     def disconnect_user(self) -> None:
-        """Forget the user and its tokens; loads are cancelled, and who waits is told."""
+        """Forget the user and its tokens; loads are cancelled, and who waits is told.
+
+        A guest ends with it: the next one, of the same hint too, is another guest.
+        """
         with self._lock:
             connection, self._connection = self._connection, None
             self._gone.set()
-            self._last_error = None
+            self._last_error = self._begun = None
             self.tokens.forget()
         self._instances.remove(self)
         if connection is not None:
@@ -179,6 +202,7 @@ class UserClient:
 
     def renewed(self, refused: str, status: TokenStatus = TokenStatus.EXPIRED, *, timeout: timedelta = PATIENCE) -> str:
         """As ``TokenManager.renewed``."""
+        self._home.check()
         return self.tokens.renewed(refused, status, timeout=timeout)
 
     def intercept(self, channel: grpc.Channel) -> grpc.Channel:
@@ -190,6 +214,11 @@ class UserClient:
         self.disconnect_user()
         if self._own is not None:
             self._own.close()
+
+    def in_the_child(self) -> None:
+        """Be nobody's in the child of a fork: what connects the user there is gone."""
+        self._lock, self._gone = threading.Lock(), threading.Event()
+        self._connection = self._last_error = None
 
     def __enter__(self) -> Self:
         return self
@@ -227,10 +256,11 @@ class UserClient:
     ) -> EndUser:
         hands = WaitingHands(self.tokens, self._client, self._gone, self._on_error, self._log)
         try:
-            provider = provider_for(connection.asked, token, token_provider)
+            begun = Begun.going_on(self._begun, connection.asked, token, token_provider)
             with self._lock:
                 self._check_wanted(connection)
-                self.tokens.follow(connection.asked.final_id, provider)
+                self._begun = begun
+                self.tokens.follow(connection.asked.final_id, begun.provider)
             run(self._proof.course(Attempts(self._retries, self._pace, self._randomness)), hands)
             with self._lock:
                 self._check_wanted(connection)
@@ -238,7 +268,7 @@ class UserClient:
         except BaseException as error:
             self._failed(connection, error)
             raise
-        self._instances.add_name(self, self._target, self._api_key, user)
+        self._instances.connected(self, self._target, self._api_key, connection.asked, user)
         self._log.debug("a user is connected", user_id=user.id)
         _settle(connection.outcome, user)
         return user
@@ -256,6 +286,7 @@ class UserClient:
         _settle(connection.outcome, error)
 
     def _wait(self, timeout: timedelta) -> None:
+        self._home.check()
         with self._lock:
             connection, last = self._connection, self._last_error
         if connection is None:

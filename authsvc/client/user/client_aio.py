@@ -12,18 +12,26 @@ import grpc.aio
 from authsvc.client.attaching.interceptor_aio import user_token_interceptors
 from authsvc.client.auth import AsyncAuthClient
 from authsvc.client.channel import Tls
+from authsvc.client.homes import HomeLoop
 from authsvc.client.logs import LogOptions, make_client_logs
 from authsvc.client.tokens import faults
-from authsvc.client.tokens.beside import loop_alarm
+from authsvc.client.tokens.beside import loop_alarm, others_end
 from authsvc.client.tokens.keeper import OnTokenUpdated
 from authsvc.client.tokens.manager import PACE, PATIENCE
 from authsvc.client.tokens.manager_aio import AsyncTokenManager
 from authsvc.client.tokens.pace import Pace
 from authsvc.client.tokens.providers import TokenOrProvider, TokenProvider
 from authsvc.client.tokens.source import TokenFunction
-from authsvc.client.user.client import TARGET
 from authsvc.client.user.connecting import RETRIES, Attempts, OnConnectUserError
-from authsvc.client.user.connection import Connection, disconnected, nobody, provider_for
+from authsvc.client.user.connection import (
+    Begun,
+    Connection,
+    disconnected,
+    nobody,
+    provider_for,
+    shared_client_knows,
+    target_of,
+)
 from authsvc.client.user.hands import AwaitingHands
 from authsvc.client.user.instances import Instances
 from authsvc.client.user.people import EndUser, as_user
@@ -34,7 +42,8 @@ from authsvc.model import TokenStatus
 
 
 class AsyncUserClient:
-    """As ``UserClient``, for callers that await. One that connects at once is made where a loop runs.
+    """As ``UserClient``, for callers that await. One that connects at once is made where a loop runs; it is used from
+    that loop, or from that of its first use, and raises ``RuntimeError`` in another.
 
     ``client`` may be an ``AsyncAuthClient`` to share. ``token_provider``, ``on_token_updated`` and
     ``on_connect_user_error`` may be functions of either kind.
@@ -78,6 +87,9 @@ class AsyncUserClient:
                 target, credential, tls=tls, allow_plaintext=allow_plaintext, log_options=self.logs
             )
             as_front_end = credential is None
+        else:
+            shared_client_knows(client, target, credential=credential, tls=tls, allow_plaintext=allow_plaintext)
+            as_front_end = as_front_end or not client.says_who_it_is
         self._client = client
         self._proof = Proof(api_key, not as_front_end, clock, self._log)
         self._retries, self._on_error, self._pace = max_connect_user_retries, on_connect_user_error, pace
@@ -97,23 +109,28 @@ class AsyncUserClient:
         self._connection: Connection | None = None
         self._last_error: BaseException | None = None
         self._beside: asyncio.Task[EndUser] | None = None
+        self._home = HomeLoop()
         self._wish = user, token, token_provider
+        self._begun: Begun | None = None
         if user is not None and auto_connect:
             self._connect_soon(as_user(user))
 
     @classmethod
     def get_or_create(
-        cls, api_key: str, user: EndUser | str, *, target: str = TARGET, **options: Any
+        cls, api_key: str, user: EndUser | str, *, target: str | None = None, **options: Any
     ) -> AsyncUserClient:
         """As ``UserClient.get_or_create``."""
         wanted, auto_connect = as_user(user), options.pop("auto_connect", True)
+        target = target_of(target, options.get("client"))
 
         def make() -> AsyncUserClient:
             if auto_connect:
                 provider_for(wanted, options.get("token"), options.get("token_provider"))
             return cls(target, api_key, wanted, auto_connect=False, **options)
 
-        client, differing = cls._instances.get_or_make(target, api_key, wanted, options, make)
+        client, differing = cls._instances.get_or_make(
+            target, api_key, wanted, options, make, is_over=lambda found: found._home.is_over
+        )
         if differing is None and auto_connect:  # only now: one that fails has to be found before it can be forgotten
             client._connect_soon(wanted)
         if differing:
@@ -140,16 +157,17 @@ class AsyncUserClient:
         return await (self._connect(connection, token, token_provider) if is_new else _outcome(connection))
 
     async def disconnect_user(self) -> None:
-        """Forget the user and its tokens; loads are cancelled, and who waits is told."""
+        """As ``UserClient.disconnect_user``."""
         connection, self._connection = self._connection, None
-        self._last_error = None
+        self._last_error = self._begun = None
         self.tokens.forget()
         self._instances.remove(self)
-        if connection is not None and not connection.outcome.done():
+        if connection is not None and not connection.outcome.done() and not self._home.is_over:
             connection.outcome.set_exception(disconnected())
 
     async def token(self, *, timeout: timedelta = PATIENCE) -> str:
         """A token of the user, once it is connected."""
+        self._home.check()
         connection = self._connection
         if connection is None:
             raise nobody(self._last_error)
@@ -172,11 +190,17 @@ class AsyncUserClient:
         return user_token_interceptors(self)
 
     async def close(self) -> None:
-        """Disconnect, and give the connection to the service up."""
+        """Disconnect, and give the connection to the service up; what was under way has ended when this returns.
+
+        A callback of this client may call it too: that which called the callback is not waited for. Raises
+        ``RuntimeError`` in another loop than the client's, while that one is there.
+        """
+        if not self._home.is_over:
+            self._home.check()
+        tasks = [*self.tokens.under_way, *([self._beside] if self._beside is not None else [])]
         await self.disconnect_user()
-        if self._beside is not None:
-            await asyncio.wait([self._beside])
-        await self.tokens.close()
+        if not self._home.is_over:
+            await others_end(tasks)
         if self._own is not None:
             await self._own.close()
 
@@ -197,6 +221,7 @@ class AsyncUserClient:
 
     def _claim(self, user: EndUser) -> tuple[Connection, bool]:
         """The connection of that user, and whether it is the caller's to make."""
+        self._home.check()
         if self._connection is not None:
             self._connection.check(user)
             return self._connection, False
@@ -213,16 +238,17 @@ class AsyncUserClient:
     ) -> EndUser:
         hands = AwaitingHands(self.tokens, self._client, connection, self._on_error, self._log)
         try:
-            provider = provider_for(connection.asked, token, token_provider)
+            begun = Begun.going_on(self._begun, connection.asked, token, token_provider)
             self._check_wanted(connection)
-            self.tokens.follow(connection.asked.final_id, provider)
+            self._begun = begun
+            self.tokens.follow(connection.asked.final_id, begun.provider)
             await run_later(self._proof.course(Attempts(self._retries, self._pace, self._randomness)), hands)
             self._check_wanted(connection)
         except BaseException as error:
             self._failed(connection, error)
             raise
         user = connection.become(self.tokens.user_id)
-        self._instances.add_name(self, self._target, self._api_key, user)
+        self._instances.connected(self, self._target, self._api_key, connection.asked, user)
         self._log.debug("a user is connected", user_id=user.id)
         connection.outcome.set_result(user)
         return user

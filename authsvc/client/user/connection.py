@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from authsvc.client.auth import AsyncAuthClient, AuthClient
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.providers import TokenOrProvider, TokenProvider, as_provider
 from authsvc.client.tokens.source import TokenFunction
 from authsvc.client.user.connecting import AlreadyConnected
 from authsvc.client.user.people import EndUser
+
+TARGET = "127.0.0.1:50051"
+"""Where a service listens unless it was told otherwise."""
 
 
 @dataclass(eq=False)
@@ -35,6 +39,30 @@ class Connection:
         return self.user
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a connection was to be made of, and the provider it began: after a failure the same wish goes on with that,
+    so that a guest whom the service has made is not made once more."""
+
+    asked: EndUser
+    token: TokenOrProvider | None
+    token_provider: TokenFunction | TokenProvider | None
+    provider: TokenProvider
+
+    @classmethod
+    def going_on(
+        cls,
+        last: Begun | None,
+        asked: EndUser,
+        token: TokenOrProvider | None,
+        token_provider: TokenFunction | TokenProvider | None,
+    ) -> Begun:
+        """The last one, where the wish is the same; raises as ``provider_for``."""
+        if last is not None and (last.asked, last.token, last.token_provider) == (asked, token, token_provider):
+            return last
+        return cls(asked, token, token_provider, provider_for(asked, token, token_provider).begun())
+
+
 def disconnected() -> faults.UserChanged:
     """What those are told who wait for a user that is disconnected."""
     return faults.UserChanged.saying("the user was disconnected while it was being connected")
@@ -45,11 +73,36 @@ def nobody(last: BaseException | None) -> BaseException:
     return faults.again(last) if last is not None else faults.NoUser.saying("nobody is connected: call connect_user")
 
 
+def shared_client_knows(
+    client: AuthClient | AsyncAuthClient,
+    target: str,
+    *,
+    credential: object,
+    tls: object,
+    allow_plaintext: bool,
+) -> None:
+    """Raise ``ValueError`` for what a client that is shared was made with, and is now wished to be otherwise."""
+    wishes = {
+        "target": target != client.target,
+        "credential": credential is not None,
+        "tls": tls is not None,
+        "allow_plaintext": allow_plaintext,
+    }
+    differing = ", ".join(name for name, differs in wishes.items() if differs)
+    if differing:
+        raise ValueError(f"{differing}: beside client= that is the client's own, which goes to {client.target}")
+
+
+def target_of(target: str | None, client: AuthClient | AsyncAuthClient | None) -> str:
+    """Where the service is: as it is said, else where the shared client goes, else where one listens by default."""
+    return target or (TARGET if client is None else client.target)
+
+
 def provider_for(
     user: EndUser, token: TokenOrProvider | None, token_provider: TokenFunction | TokenProvider | None
 ) -> TokenProvider:
     """Where the tokens of that user come from; raises ``ValueError`` for a user with an account and nothing else, and
-    ``TokenInvalid`` for a token that is none."""
+    ``TokenInvalid`` for a token that is none, ``TypeError`` for a provider that is none."""
     provider = as_provider(token, token_provider) or user.provider()
     if provider is None:
         raise ValueError("a user with an account needs a token, a token provider or both")

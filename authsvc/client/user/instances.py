@@ -1,11 +1,16 @@
-"""One client a user in a process: who is asked for again is found again, as long as it is connected."""
+"""One client a user in a process: who is asked for again is found again, as long as it is connected.
+
+Of those made elsewhere nothing is known here.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
+from authsvc.client.homes import tell_after_fork
 from authsvc.client.user.people import EndUser
 
 Client = TypeVar("Client")
@@ -16,35 +21,51 @@ class Instances(Generic[Client]):
     """Clients by target, app and user. A guest is found by its hint and, once the service has made it, by its id."""
 
     def __init__(self) -> None:
+        self._made: WeakKeyDictionary[Client, Mapping[str, Any]] = WeakKeyDictionary()
+        self.in_the_child()
+        tell_after_fork(self)
+
+    def in_the_child(self) -> None:
+        """Know nobody: in the child of a fork the clients of its parent are of no use."""
         self._lock = threading.RLock()
-        self._clients: dict[Key, tuple[Client, Mapping[str, Any]]] = {}
+        self._clients: dict[Key, Client] = {}
 
     def get_or_make(
-        self, target: str, api_key: str, user: EndUser, options: Mapping[str, Any], make: Callable[[], Client]
+        self,
+        target: str,
+        api_key: str,
+        user: EndUser,
+        options: Mapping[str, Any],
+        make: Callable[[], Client],
+        *,
+        is_over: Callable[[Client], bool] = lambda _: False,
     ) -> tuple[Client, tuple[str, ...] | None]:
-        """The client of that user, and the names of the options in which the wish differs; None: it was made now."""
+        """The client of that user, and the names of the options in which the wish differs; None: it was made now.
+
+        One of which ``is_over`` says that it cannot be used any more gives way.
+        """
         key = _key(target, api_key, user)
         with self._lock:
             found = self._clients.get(key)
-            if found is None:
+            if found is None or is_over(found):
                 client = make()
-                self._clients[key] = client, options
+                self._clients[key], self._made[client] = client, options
                 return client, None
-            client, given = found
+            given = self._made[found]
         names = sorted({*given, *options})
-        return client, tuple(name for name in names if given.get(name) != options.get(name))
+        return found, tuple(name for name in names if given.get(name) != options.get(name))
 
-    def add_name(self, client: Client, target: str, api_key: str, user: EndUser) -> None:
-        """The client is found under that user too, if it is one of those here."""
+    def connected(self, client: Client, target: str, api_key: str, *users: EndUser) -> None:
+        """The client is found under those users, if it was made here: also when it had been forgotten meanwhile."""
         with self._lock:
-            own = [entry for entry in self._clients.values() if entry[0] is client]
-            if own:
-                self._clients.setdefault(_key(target, api_key, user), own[0])
+            if client in self._made:
+                for user in users:
+                    self._clients.setdefault(_key(target, api_key, user), client)
 
     def remove(self, client: Client) -> None:
         """Forget it, under all its names."""
         with self._lock:
-            self._clients = {key: entry for key, entry in self._clients.items() if entry[0] is not client}
+            self._clients = {key: each for key, each in self._clients.items() if each is not client}
 
 
 def _key(target: str, api_key: str, user: EndUser) -> Key:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from authsvc.client.tokens.issuer import listed
 from authsvc.client.tokens.providers import TokenProvider
 from authsvc.model import Kind
 from authsvc.verify.identifiers import ANONYMOUS_ID, GUEST_PREFIX, is_user_id
@@ -41,8 +42,12 @@ class EndUser:
     def anonymous(
         cls, call_cids: tuple[str, ...] | list[str] = (), channel_cids: tuple[str, ...] | list[str] = ()
     ) -> Self:
-        """Somebody without an identity, who may watch those calls and channels."""
-        return cls(ANONYMOUS_ID, Kind.ANONYMOUS, call_cids=tuple(call_cids), channel_cids=tuple(channel_cids))
+        """Somebody without an identity, who may watch those calls and channels.
+
+        Raises ``TypeError`` for one text where a list belongs.
+        """
+        calls, channels = listed("call_cids", call_cids), listed("channel_cids", channel_cids)
+        return cls(ANONYMOUS_ID, Kind.ANONYMOUS, call_cids=calls, channel_cids=channels)
 
     @property
     def final_id(self) -> str | None:

@@ -8,7 +8,8 @@ from typing import Final
 
 from google.protobuf.json_format import MessageToDict
 
-from authsvc.client.errors import AuthClientError, Closed, Failure, Unavailable
+from authsvc.client.errors import AuthClientError, Failure, Unavailable
+from authsvc.client.homes import Unusable
 from authsvc.model import (
     Algorithm,
     ApiKey,
@@ -195,7 +196,7 @@ def trust_stale(cause: Exception | None) -> TrustStale:
     """What is raised where nothing newer was heard because of that, if it is known."""
     if cause is None:
         return TrustStale()
-    said = str(cause) if isinstance(cause, AuthClientError | Closed) else f"{type(cause).__name__}: {cause}"
+    said = str(cause) if isinstance(cause, AuthClientError | Unusable) else f"{type(cause).__name__}: {cause}"
     stale = TrustStale(f"{_TOO_OLD}: {said}")
     stale.__cause__ = cause
     return stale

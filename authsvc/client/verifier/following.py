@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, timedelta
 from typing import Final
 
-from authsvc.client.errors import AuthClientError, Closed, Failure, Unavailable
+from authsvc.client.errors import AuthClientError, Failure, Unavailable
+from authsvc.client.homes import Closed, tell_after_fork
 from authsvc.client.verifier.age import Age
-from authsvc.client.verifier.forks import tell_after_fork
 from authsvc.client.verifier.judging import Judge
 from authsvc.client.verifier.pauses import Pauses
 from authsvc.client.verifier.trusted import Trusted
@@ -122,7 +122,7 @@ class Following:
 
     def closed(self) -> None:
         """Following was ended by its user."""
-        self._judge.unheard = Closed("the verifier is closed")
+        self._judge.unheard = Closed("the verifier")
 
     def _say(self, fault: Exception) -> None:
         reason = _reason(fault)

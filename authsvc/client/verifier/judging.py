@@ -82,7 +82,7 @@ class Judge:
         known = self.trusted.policy is not None
         self._fresh_until = self._monotonic() + self._bound - self.age.nanoseconds if known else -math.inf
 
-    def cut_off(self) -> None:
+    def in_the_child(self) -> None:
         """Know nothing any more: the process has forked, and this is the child."""
         self.forked, self._fresh_until = True, -math.inf
 

@@ -6,10 +6,13 @@ import gc
 import weakref
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from threading import Barrier, Event, Thread
+from typing import Any
 
 import pytest
 
+from authsvc.client import AuthClient
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.manager import TokenManager
 from authsvc.client.tokens.providers import TokenProvider
@@ -331,10 +334,77 @@ async def _later(user: str) -> str:
     return made_token(user)
 
 
+class _LaterByCall:
+    async def __call__(self, user: str) -> str:
+        return made_token(user)
+
+
+async def _keep(_: object) -> None:
+    pytest.fail("nobody awaits this")
+
+
 def test_an_asynchronous_provider_is_told_from_a_failing_one(make: Callable[..., TokenManager]) -> None:
-    """Given to this manager it is a mistake of the program, said once."""
+    """Given to this manager it is a mistake of the program: said where it is made, else once, when it is called."""
+    for provider in (_later, _LaterByCall(), partial(_later)):
+        with pytest.raises(TypeError, match="the token provider is asynchronous"):
+            make("sara", provider)
     with pytest.raises(faults.TokenInvalid, match="AsyncTokenManager"):
-        make("sara", _later).token()
+        make("sara", lambda user: _later(user)).token()
+
+
+def test_a_callback_to_be_awaited_is_refused(
+    make: Callable[..., TokenManager], client: AuthClient, lines: list[tuple[Level, str]]
+) -> None:
+    """Nobody here would await it: said where it is given, else in the log, and nothing is left unawaited."""
+    with pytest.raises(TypeError, match="on_token_updated is asynchronous"):
+        make("sara", made_token, on_token_updated=_keep)
+    for provider in (
+        TokenProvider.session("art1_x", on_session_updated=_keep),
+        TokenProvider.guest(on_session_updated=_keep),
+    ):
+        with pytest.raises(TypeError, match="on_session_updated is asynchronous"):
+            make("sara", provider, client=client, api_key="dev")
+    text = made_token("sara")
+    assert make("sara", lambda _: text, on_token_updated=lambda token: _keep(token)).token() == text
+    assert (Level.ERROR, "on_token_updated failed") in lines
+
+
+@pytest.mark.parametrize("provider", [made_token("sara"), 7, ["token"]], ids=["text", "number", "list"])
+def test_what_is_no_provider_is_refused(make: Callable[..., TokenManager], provider: Any) -> None:
+    """Where it is given, in words that do not show it and say what a lone token is."""
+    for give in (lambda: make("sara", provider), lambda: TokenProvider.callable(provider)):
+        with pytest.raises(TypeError, match=r"TokenProvider\.static\(token\)") as raised:
+            give()
+        assert str(provider) not in str(raised.value)
+
+
+def test_a_provider_that_hangs_is_not_asked_without_end(make: Callable[..., TokenManager], machine: Machine) -> None:
+    """Beside a call that cannot be ended one more is made and no third; who waits takes the first answer to come."""
+    may_go, asked, running = Event(), list[str](), list[Thread]()
+    text = living(machine.clock)
+
+    def provide(user: str) -> str:
+        asked.append(user)
+        may_go.wait(30)
+        return text
+
+    def spawn(work: Callable[[], None]) -> None:
+        running.append(Thread(target=work, daemon=True))
+        running[-1].start()
+
+    manager = make("sara", provide, spawn=spawn)
+    threads, got = wait_in_line(manager, 1, manager.token)
+    for attempt in range(1, 5):
+        until(lambda: len(running) == attempt and bool(machine.alarms.waiting))  # noqa: B023 - asked at once
+        until(lambda: len(asked) == min(attempt, 2))  # noqa: B023 - asked at once
+        assert machine.ring() == timedelta(seconds=10)
+        machine.ring()
+    until(lambda: len(running) == 5 and bool(machine.alarms.waiting))
+    assert len(asked) == 2
+    may_go.set()
+    for thread in (*threads, *running):
+        thread.join(10)
+    assert (got, manager.peek(), len(asked)) == ([text], text, 2)
 
 
 def test_a_manager_needs_a_token_or_a_provider(make: Callable[..., TokenManager]) -> None:

@@ -276,3 +276,132 @@ def test_a_manager_may_be_made_before_its_loop() -> None:
         assert await manager.renewed(text) != text
 
     run(test)
+
+
+def test_a_thread_that_hangs_is_not_joined_by_ever_more(machine: Machine) -> None:
+    """Beside a call that cannot be ended one more is made and no third; who waits takes the first answer to come."""
+    may_go, asked, text = Event(), list[str](), living(machine.clock)
+
+    def provide(user: str) -> str:
+        asked.append(user)
+        may_go.wait(30)
+        return text
+
+    async def test() -> None:
+        manager = AsyncTokenManager("sara", provide, **machine.parts)
+        waits = asyncio.create_task(manager.token())
+        for attempt in range(1, 5):
+            await settle()
+            assert len(asked) == min(attempt, 2)
+            assert machine.ring() == timedelta(seconds=10)
+            machine.ring()
+        await settle()
+        may_go.set()
+        assert (await waits, manager.peek(), len(asked)) == (text, text, 2)
+        await manager.close()
+
+    run(test)
+
+
+def test_closing_waits_for_what_is_under_way(machine: Machine) -> None:
+    """A provider that takes its time to end has ended when the manager is closed."""
+    ended: list[str] = []
+
+    async def provide(_: str) -> str:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await settle()
+            await settle()
+            ended.append("the provider")
+        return ""
+
+    async def test() -> None:
+        manager = AsyncTokenManager("sara", provide, **machine.parts)
+        waits = asyncio.create_task(manager.token())
+        await settle()
+        await manager.close()
+        assert ended == ["the provider"]
+        with pytest.raises(faults.UserChanged):
+            await waits
+
+    run(test)
+
+
+def test_a_callback_may_close_its_manager(machine: Machine) -> None:
+    """It is not waited for, as it waits itself; nor is a token that was told of lost to who waited for it."""
+    text = living(machine.clock)
+
+    async def test() -> None:
+        async def close(_: str) -> None:
+            await manager.close()
+
+        manager = AsyncTokenManager("sara", lambda _: text, on_token_updated=close, **machine.parts)
+        assert await manager.token() == text
+        assert manager.peek() is None
+
+    run(test)
+
+
+def test_a_manager_is_of_one_loop(machine: Machine) -> None:
+    """In another one nothing of the first can come any more: that is said at once; only closing it is always right."""
+
+    async def hang(_: str) -> str:
+        await asyncio.sleep(3600)
+        return ""
+
+    manager = AsyncTokenManager("sara", hang, token=living(machine.clock), **machine.parts)
+
+    async def first() -> None:
+        await manager.token()
+        with pytest.raises(faults.TokenTimeout):
+            await manager.renewed(manager.peek() or "", timeout=timedelta(milliseconds=1))
+
+    async def second() -> None:
+        for ask in (manager.token(), manager.renewed("old")):
+            with pytest.raises(RuntimeError, match="the token manager belongs to another event loop: make one in each"):
+                await ask
+        with pytest.raises(RuntimeError, match="another event loop"):
+            manager.follow("tom", hang)
+        await manager.close()
+        assert manager.user_id is None
+
+    async def beside() -> None:
+        await asyncio.to_thread(run, elsewhere)
+        assert manager.user_id == "tom"
+
+    async def elsewhere() -> None:
+        with pytest.raises(RuntimeError, match="another event loop"):
+            await manager.close()
+
+    run(first)
+    run(second)
+    manager = AsyncTokenManager("tom", hang, token=living(machine.clock, "tom"), **machine.parts)
+
+    async def third() -> None:
+        await manager.token()
+        await beside()
+
+    run(third)
+
+
+def test_a_loop_that_was_closed_under_a_call_leaves_nobody(machine: Machine) -> None:
+    """Who waited there can be told nothing any more: the manager is forgotten and closed all the same."""
+    asked: list[str] = []
+
+    async def hang(user: str) -> str:
+        asked.append(user)
+        await asyncio.Event().wait()
+        return ""
+
+    async def begin() -> None:
+        waiting.append(asyncio.create_task(manager.token()))
+        await settle()
+
+    manager, waiting = AsyncTokenManager("sara", hang, **machine.parts), list[asyncio.Task[str]]()
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)  # the calls that are left are what this is about
+    loop.run_until_complete(begin())
+    loop.close()
+    run(manager.close)
+    assert (asked, manager.user_id, manager._line) == (["sara"], None, [])

@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 
 from authsvc.client import AsyncAuthClient, AuthClient, Failure, PermissionDenied, RefreshRefused, Unavailable
+from authsvc.client.logs import LogOptions
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.access_token import read_access_token
 from authsvc.client.tokens.issuer import Issuer
-from authsvc.client.tokens.manager import TokenManager
+from authsvc.client.tokens.manager import TokenManager, start_thread
 from authsvc.client.tokens.manager_aio import AsyncTokenManager
 from authsvc.client.tokens.pace import Pace
 from authsvc.client.tokens.providers import Surroundings, TokenProvider
 from authsvc.client.tokens.sessions import SavedSession
+from authsvc.client.user.people import EndUser
 from authsvc.clock import system_randomness
 from authsvc.logs import Level, SecretText
 from authsvc.v1 import auth_pb2
@@ -85,6 +89,121 @@ def test_a_provider_serves_several_managers(make: Callable[..., TokenManager], c
     provider = TokenProvider.guest("jack")
     guests = {make(None, provider).token() for _ in range(2)}
     assert len({read_access_token(token).user_id for token in guests}) == 2
+    begun = provider.begun()  # the control: one guest for all who open this
+    guests = {make(None, begun).token() for _ in range(2)}
+    assert len({read_access_token(token).user_id for token in guests}) == 1
+
+
+def test_a_session_is_shared_by_all_that_open_its_provider(
+    make: Callable[..., TokenManager], client: AuthClient, machine: Machine
+) -> None:
+    """One after the other, or in turn: each goes on from the newest refresh token, and the session lives."""
+    saved: list[SavedSession] = []
+    provider = TokenProvider.session(sign_in(client).refresh_token, on_session_updated=saved.append)
+    managers = [make("sara", provider), make("sara", provider.starting_with(made_token("sara", exp=1)))]
+    for _ in range(3):
+        for manager in managers:
+            machine.clock.move(minutes=61)
+            assert is_active(client, manager.token())
+    managers[0].forget()
+    machine.clock.move(minutes=61)
+    assert is_active(client, make("sara", provider).token())
+    assert len({session.refresh_token for session in saved}) == len(saved) >= 7
+
+
+def test_a_shared_session_is_turned_by_one_at_a_time(
+    make: Callable[..., TokenManager], client: AuthClient, server: RunningServer, machine: Machine
+) -> None:
+    """Threads and tasks that want a token while one turns the session wait, and have that turn's token."""
+    saved, got = list[SavedSession](), list[str]()
+    slow = Slow(client)
+    provider = TokenProvider.session(sign_in(client).refresh_token, on_session_updated=saved.append)
+    managers = [make("sara", provider, client=slow, spawn=start_thread) for _ in range(3)]
+    threads = [Thread(target=lambda each=each: got.append(each.token()), daemon=True) for each in managers]
+    for number, thread in enumerate(threads):
+        thread.start()
+        wait_until(lambda: slow.asked.is_set() and waiting_for(provider) == number)  # noqa: B023 - asked at once
+
+    async def test() -> None:
+        async with AsyncAuthClient(server.target, server.credential) as awaited:
+            manager = AsyncTokenManager("sara", provider, client=awaited, api_key="dev", **machine.parts)
+            task = asyncio.create_task(manager.token())
+            while waiting_for(provider) < 3:
+                await asyncio.sleep(0.001)
+            slow.may_go.set()
+            got.append(await task)
+            await manager.close()
+
+    asyncio.run(asyncio.wait_for(test(), 30))
+    for thread in threads:
+        thread.join(10)
+    assert (len(got), len(set(got)), slow.count, len(saved)) == (4, 1, 1, 1)
+    assert is_active(client, got[0])
+
+
+class Slow:
+    """The client, whose refreshes take until they may go."""
+
+    def __init__(self, client: AuthClient) -> None:
+        self.logs = client.logs
+        self.asked, self.may_go, self.count = Event(), Event(), 0
+        self._client = client
+
+    def refresh_token(self, request: auth_pb2.RefreshTokenRequest, *, timeout: timedelta) -> Any:
+        self.count += 1
+        self.asked.set()
+        assert self.may_go.wait(timeout.total_seconds())
+        return self._client.refresh_token(request)
+
+
+def waiting_for(provider: TokenProvider) -> int:
+    """How many wait to turn the session."""
+    assert isinstance(provider._open, partial)
+    return len(provider._open.args[0].turning._waiting)
+
+
+def wait_until(seen: Callable[[], bool]) -> None:
+    """Return when other threads have come so far."""
+    for _ in range(20_000):
+        if seen():
+            return
+        Event().wait(0.001)
+    pytest.fail("the other threads did not come so far")
+
+
+@pytest.mark.parametrize("as_backend", [True, False], ids=["awaited client", "client beside the loop"])
+def test_what_keeps_a_session_may_be_awaited(
+    server: RunningServer, client: AuthClient, machine: Machine, as_backend: bool
+) -> None:
+    """It has ended before any call goes on with the token; when it fails the user has the token all the same."""
+    kept, lines = list[str](), list[tuple[Level, str]]()
+
+    async def keep(session: SavedSession) -> None:
+        await asyncio.sleep(0)
+        kept.append(session.refresh_token.reveal())
+        raise OSError("disk full")
+
+    async def test() -> None:
+        options: LogOptions = {"default": {"sink": lambda level, message, _: lines.append((level, message))}}
+        async with AsyncAuthClient(server.target, server.credential) as awaited:
+            provider = TokenProvider.session(sign_in(client).refresh_token, on_session_updated=keep)
+            through = awaited if as_backend else client
+            async with AsyncTokenManager(
+                "sara", provider, client=through, api_key="dev", log_options=options, **machine.parts
+            ) as manager:
+                token = await manager.token()
+                assert len(kept) == 1
+                assert is_active(client, token)
+
+    asyncio.run(asyncio.wait_for(test(), 30))
+    assert lines == [(Level.ERROR, "a session could not be kept by the program")]
+
+
+@pytest.mark.parametrize(("what", "error"), [(None, TypeError), (b"art1_x", TypeError), ("", ValueError)])
+def test_a_session_needs_a_refresh_token(what: Any, error: type[Exception]) -> None:
+    """What is none is refused where it is given; nobody asks the service for anything instead."""
+    with pytest.raises(error, match=r"a session is begun with|the refresh token is empty"):
+        TokenProvider.session(what)
 
 
 def test_a_session_is_refreshed(make: Callable[..., TokenManager], client: AuthClient, machine: Machine) -> None:
@@ -164,6 +283,36 @@ def test_a_lost_reply_is_asked_for_with_the_same_request_id(
     assert len({request.request_id for request in lossy.requests}) == 2
 
 
+def test_a_lost_reply_is_had_though_nobody_asks_again(
+    make: Callable[..., TokenManager], client: AuthClient, machine: Machine
+) -> None:
+    """It can be told again for an hour: the manager asks until it was, so whoever comes later is still signed in."""
+    lossy = LosesReplies(client, lost=4)
+    manager = make("sara", TokenProvider.session(sign_in(client).refresh_token), client=lossy)
+    with pytest.raises(faults.ProviderFailed):
+        manager.token(once=True)
+    assert [machine.ring() for _ in range(4)] == [timedelta(minutes=2.5)] * 4
+    assert len({request.request_id for request in lossy.requests}) == 1
+    token = manager.peek()
+    assert token is not None
+    assert is_active(client, token)
+    machine.clock.move(hours=2)
+    assert is_active(client, manager.token())
+
+
+def test_nothing_is_asked_for_a_user_who_has_left(
+    make: Callable[..., TokenManager], client: AuthClient, machine: Machine
+) -> None:
+    """Whatever was in doubt."""
+    for leave in (TokenManager.forget, lambda manager: manager.follow("tom", lambda user_id: "")):
+        manager = make("sara", TokenProvider.session(sign_in(client).refresh_token), client=LosesReplies(client, 9))
+        with pytest.raises(faults.ProviderFailed):
+            manager.token(once=True)
+        assert len(machine.alarms.waiting) == 1
+        leave(manager)
+        assert machine.alarms.waiting == []
+
+
 def test_a_lost_guest_is_the_same_guest(
     make: Callable[..., TokenManager], client: AuthClient, machine: Machine
 ) -> None:
@@ -236,6 +385,16 @@ def test_a_backend_lets_somebody_watch(make: Callable[..., TokenManager], client
     assert (manager.user_id, is_active(client, first, call_cid="room:1")) == ("!anon", True)
     machine.clock.move(hours=2)
     assert manager.token() != first
+
+
+@pytest.mark.parametrize("cids", ["livestream:1", b"livestream:1", [1]], ids=["text", "bytes", "numbers"])
+@pytest.mark.parametrize("name", ["call_cids", "channel_cids"])
+def test_one_text_is_no_list(name: str, cids: Any) -> None:
+    """It would be taken for its letters: who watches says so with a list, and is told where it is none."""
+    for make in (TokenProvider.anonymous, EndUser.anonymous):
+        with pytest.raises(TypeError, match=f"{name} is a list of cids"):
+            make(**{name: cids})
+    assert EndUser.anonymous(["livestream:1"]).call_cids == ("livestream:1",)
 
 
 def test_a_provider_that_needs_the_service_says_so() -> None:

@@ -248,6 +248,34 @@ def test_a_failure_ahead_of_the_end_harms_nobody(renewal: Renewal, machine: Mach
     assert renewal.ask(machine.now()) == Step(token=read_access_token(text))
 
 
+def test_what_is_in_doubt_is_asked_for_though_nobody_waits(renewal: Renewal, machine: Machine) -> None:
+    """Who waits is told after the last attempt; then the alarm makes one attempt after the other."""
+    step = renewal.ask(machine.now())
+    while step.ended is None:
+        machine.clock.move(seconds=attempt_of(step).after)
+        step = renewal.failed(attempt_of(step), DOWN, machine.now(), in_doubt=True)
+    for _ in range(20):
+        assert (step.attempt, step.renew_after) == (None, 150)
+        machine.clock.move(seconds=150)
+        again = attempt_of(renewal.due(None, machine.now()))
+        assert (again.after, renewal.due(None, machine.now())) == (0, NOTHING)
+        step = renewal.failed(again, DOWN, machine.now(), in_doubt=True)
+    load(renewal, machine)
+    assert renewal.due(None, machine.now()) == NOTHING
+    assert renewal.forget() == Step(anew=True)
+    assert renewal.due(None, machine.now()) == NOTHING
+
+
+def test_what_is_not_in_doubt_is_left_until_somebody_asks(renewal: Renewal, machine: Machine) -> None:
+    """A provider that failed is not asked for nobody; nor is one that said that there will be no token."""
+    step = renewal.failed(attempt_of(renewal.ask(machine.now(), once=True)), DOWN, machine.now())
+    assert step.renew_after is None
+    ended = faults.SignInRequired.saying("over")
+    machine.clock.move(minutes=1)
+    step = renewal.failed(attempt_of(renewal.ask(machine.now())), ended, machine.now(), in_doubt=True)
+    assert step.renew_after is None
+
+
 def test_a_provider_of_tokens_that_are_refused_at_once_has_failed(renewal: Renewal, machine: Machine) -> None:
     """Tokens that the service refuses as soon as they come count as failures in a row, so no loop of loads begins."""
     text, pauses = load(renewal, machine), list[float]()
@@ -283,7 +311,7 @@ def test_loads_that_end_after_the_user_changed_are_dropped(renewal: Renewal, mac
 def test_forgetting_leaves_nobody(renewal: Renewal, machine: Machine) -> None:
     """No token, no user, nobody to ask."""
     load(renewal, machine)
-    assert renewal.forget() == NOTHING
+    assert renewal.forget() == Step(anew=True)
     assert (renewal.user_id, renewal.current(machine.now())) == (None, None)
     with pytest.raises(faults.NoUser):
         renewal.ask(machine.now())
@@ -305,6 +333,18 @@ def test_an_expired_first_token_gives_way_to_the_provider(machine: Machine) -> N
     machine.clock.move(seconds=3601)
     renewal.follow("sara", first, machine.now(), renewable=True)
     assert renewal.ask(machine.now()).waits
+
+
+def test_an_expired_first_token_is_no_answer_of_the_provider(machine: Machine) -> None:
+    """A provider that gives it again is told so, as with any expired token; another one is as good as ever."""
+    renewal, first = Renewal(Pace(), fraction(0.5)), read_access_token(living(machine.clock))
+    machine.clock.move(hours=2)
+    renewal.follow("sara", first, machine.now(), renewable=True)
+    step = renewal.arrived(attempt_of(renewal.ask(machine.now())), first.text, machine.now())
+    assert isinstance(step.ended, faults.TokenExpired)
+    assert "same token again" in str(step.ended)
+    assert renewal.current(machine.now()) is None
+    load_after_refusal(renewal, machine)
 
 
 def test_a_static_token_is_never_renewed(machine: Machine) -> None:

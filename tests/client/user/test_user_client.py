@@ -10,8 +10,9 @@ from typing import Any
 import grpc
 import pytest
 
-from authsvc.client import AuthClient, Failure, PermissionDenied, Unavailable
+from authsvc.client import AuthClient, Failure, PermissionDenied, SavedSession, TlsFiles, Unavailable
 from authsvc.client.tokens import faults
+from authsvc.client.tokens.access_token import read_access_token
 from authsvc.client.tokens.pace import Pace
 from authsvc.client.tokens.providers import TokenProvider
 from authsvc.client.user.client import UserClient
@@ -164,25 +165,28 @@ def test_what_will_not_pass_is_told_at_once(make: Make) -> None:
         make(max_connect_user_retries=-1)
 
 
-def test_pauses_are_those_of_the_pace(make: Make, machine: Machine) -> None:
-    """Full jitter, doubling; a disconnect ends the pause and the connecting."""
-    provider, begun = Provider([DOWN] * 6), Event()
-    client = make(pace=Pace(first_pause=timedelta(hours=1), longest_pause=timedelta(hours=2)))
-    got: list[Exception] = []
+def test_a_disconnect_ends_a_pause_and_the_connecting(make: Make) -> None:
+    """Who connects is told, and nobody is asked again."""
+    provider, pauses, got = Provider([DOWN] * 6), Event(), list[Exception]()
 
-    def provide(user: str) -> str:
-        begun.set()
-        return provider(user)
+    def note(_: object, message: str, __: object) -> None:
+        if message == "connecting a user is tried again":
+            pauses.set()
+
+    client = make(
+        pace=Pace(first_pause=timedelta(hours=1), longest_pause=timedelta(hours=2)),
+        log_options={"default": {"sink": note, "level": "debug"}},
+    )
 
     def connect() -> None:
         try:
-            client.connect_user("sara", token_provider=provide)
+            client.connect_user("sara", token_provider=provider)
         except faults.UserChanged as error:
             got.append(error)
 
     thread = Thread(target=connect, daemon=True)
     thread.start()
-    assert begun.wait(10)
+    assert pauses.wait(10)
     client.disconnect_user()
     thread.join(10)
     assert (len(got), provider.count, client.user) == (1, 1, None)
@@ -341,13 +345,157 @@ def test_a_client_that_failed_is_not_found_again(server: RunningServer, machine:
         assert good.token()
 
 
-def test_many_users_share_a_client(client: AuthClient, machine: Machine) -> None:
+def test_a_client_that_connects_after_all_is_found(machine: Machine) -> None:
+    """A user has one client, also when it connected only at its second attempt, or again."""
+    options: dict[str, Any] = {**machine.parts, "spawn": machine.spawn}
+    provider = Provider([faults.SignInRequired.saying(""), *(living(machine.clock) for _ in range(2))])
+    with UserClient.get_or_create("dev", "sara", token_provider=provider, **options) as client:
+        for _ in range(2):
+            assert client.connect_user() == EndUser.regular("sara")
+            assert UserClient.get_or_create("dev", "sara", token_provider=provider, **options) is client
+            client.disconnect_user()
+    assert not UserClient._instances._clients
+
+
+def test_a_session_outlives_its_connections(backend: Make, client: AuthClient, machine: Machine) -> None:
+    """Connected again with the same provider, it goes on from the newest refresh token; also after a failure."""
+    request = auth_pb2.IssueTokenRequest(api_key="dev", user=auth_pb2.User(id="sara"), refreshable=True)
+    provider = TokenProvider.session(client.issue_token(request).refresh_token)
+    user = backend("sara", token_provider=provider)
+    for _ in range(3):
+        assert user.connect_user().id == "sara"
+        machine.clock.move(hours=2)
+        assert user.renewed(user.token())
+        user.disconnect_user()
+        machine.clock.move(hours=2)
+        with pytest.raises(faults.WrongUser):
+            user.connect_user("tom", token_provider=provider)
+
+
+def test_a_guest_is_the_same_until_it_is_disconnected(make: Make, server: RunningServer, client: AuthClient) -> None:
+    """Whom a failed connect had made already is connected by the next; after a disconnect it is another guest."""
+    backend = SilentAboutTokens(server.target, server.credential)
+    told: list[SavedSession] = []
+    given = TokenProvider.guest("jill", on_session_updated=told.append)
+    with backend:
+        user = make(target=server.target, client=backend, max_connect_user_retries=0)
+        for wish in ((EndUser.guest("jack"),), (EndUser.guest("jill"), None, given)):
+            backend.asked.clear()
+            backend.is_silent = True
+            for _ in range(2):
+                with pytest.raises(Unavailable):
+                    user.connect_user(*wish)
+            backend.is_silent = False
+            guest = user.connect_user(*wish)
+            made = {read_access_token(token).user_id for token in backend.asked}
+            assert (made, len(set(backend.asked))) == ({guest.id}, 3)
+            user.disconnect_user()
+            assert user.connect_user(*wish).id != guest.id
+            user.disconnect_user()
+    assert len(told) == 4
+
+
+class SilentAboutTokens(AuthClient):
+    """A client of the service that cannot be reached when it is to be asked about a token."""
+
+    is_silent = False
+
+    def __init__(self, *way: Any) -> None:
+        super().__init__(*way)
+        self.asked: list[str] = []
+
+    @property
+    def validate_token(self) -> Any:  # type: ignore[override]  # what a client makes calls with
+        """Ask, unless it cannot be reached."""
+
+        def ask(request: auth_pb2.ValidateTokenRequest) -> auth_pb2.ValidateTokenResponse:
+            self.asked.append(request.token)
+            if self.is_silent:
+                raise DOWN
+            return auth_pb2.ValidateTokenResponse(active=True)
+
+        return ask
+
+
+def test_a_shared_client_says_whose_it_is(make: Make, server: RunningServer, machine: Machine) -> None:
+    """One that shows nothing is a front end's, and one with a credential a backend's unless it is said otherwise."""
+    server.new_app("open", guests_enabled=True, public_guests=True)
+    with AuthClient(server.target) as front, AuthClient(server.target, server.credential) as back:
+        token = living(machine.clock)  # good as far as a front end can see
+        assert make(target=server.target, client=front).connect_user("sara", token).id == "sara"
+        assert make(target=server.target, client=back, as_front_end=True).connect_user("sara", token).id == "sara"
+        with pytest.raises(faults.TokenRefused, match="MALFORMED"):
+            make(target=server.target, client=back).connect_user("sara", token)
+        with UserClient(server.target, "open", client=front, **machine.parts, spawn=machine.spawn) as guest:
+            assert guest.connect_user(EndUser.guest("jack")).id.endswith("-jack")
+
+
+def test_who_may_show_a_certificate_may_be_a_backend() -> None:
+    """As one with a credential; what gRPC keeps for itself cannot be looked at."""
+    for options, says in (
+        ({}, False),
+        ({"tls": TlsFiles()}, False),
+        ({"tls": grpc.ssl_channel_credentials()}, True),
+        ({"credential": "ask1_x"}, True),
+    ):
+        with AuthClient("127.0.0.1:1", **options) as client:
+            assert client.says_who_it_is is says
+
+
+@pytest.mark.parametrize(
+    "wish", [{"target": "127.0.0.1:2"}, {"credential": "ask1_x"}, {"tls": TlsFiles()}, {"allow_plaintext": True}]
+)
+def test_what_contradicts_a_shared_client_is_refused(make: Make, wish: dict[str, Any]) -> None:
+    """It was made with its own, and nothing else is taken over without a word."""
+    with AuthClient("127.0.0.1:1") as shared:
+        (name,) = wish
+        with pytest.raises(ValueError, match=f"{name}: beside client= that is the client's own"):
+            make(client=shared, **wish)
+        assert make(client=shared).connect_user("sara", made_token("sara")).id == "sara"
+        with UserClient.get_or_create("dev", "sara", client=shared, token=made_token("sara")) as found:
+            assert "127.0.0.1:1" in repr(found)
+
+
+async def _later(*_: object) -> str:
+    pytest.fail("nobody awaits this")
+
+
+def test_what_has_to_be_awaited_is_refused(make: Make) -> None:
+    """Where it is given: nobody here would await it."""
+    for what, options in (
+        ("the token provider", {"token_provider": _later}),
+        ("on_token_updated", {"on_token_updated": _later, "token": made_token("sara")}),
+        ("on_connect_user_error", {"on_connect_user_error": _later, "token": made_token("sara")}),
+        ("on_session_updated", {"token_provider": TokenProvider.session("art1_x", on_session_updated=_later)}),
+    ):
+        with pytest.raises(TypeError, match=f"{what} is asynchronous"):
+            make("sara", **options)
+    with pytest.raises(TypeError, match="the token provider is asynchronous"):
+        UserClient.get_or_create("dev", "sara", token_provider=_later)
+    with pytest.raises(TypeError, match="the token provider is asynchronous"):
+        make().connect_user("sara", token_provider=_later)
+    with pytest.raises(TypeError, match=r"TokenProvider\.static"):
+        make("sara", token_provider=made_token("sara"))
+
+
+def test_a_closed_client_says_so_at_once(backend: Make, client: AuthClient) -> None:
+    """Nothing is tried again that cannot help."""
+    told: list[int] = []
+    closed = backend(on_connect_user_error=lambda _, errors: told.append(len(errors)))
+    closed.close()
+    provider = Provider([token_of(client)])
+    with pytest.raises(ValueError, match="the client is closed"):
+        closed.connect_user("sara", token_provider=provider)
+    assert (told, provider.count) == ([1], 1)
+
+
+def test_many_users_share_a_client(server: RunningServer, client: AuthClient, machine: Machine) -> None:
     """One connection to the service for all of them; it stays when they go."""
     for user in ("sara", "tom"):
         request = auth_pb2.IssueTokenRequest(api_key="dev", user=auth_pb2.User(id=user), refreshable=True)
         provider = TokenProvider.session(client.issue_token(request).refresh_token)
         parts = {**machine.parts, "spawn": machine.spawn, "client": client}
-        with UserClient("unused", "dev", user, token_provider=provider, **parts) as connected:
+        with UserClient(server.target, "dev", user, token_provider=provider, **parts) as connected:
             assert connected.user == EndUser.regular(user)
             assert connected.logs is client.logs
     assert client.issue_token(auth_pb2.IssueTokenRequest(api_key="dev", user=auth_pb2.User(id="sara"))).token

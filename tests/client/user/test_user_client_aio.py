@@ -12,6 +12,7 @@ import pytest
 
 from authsvc.client import AsyncAuthClient, Failure, PermissionDenied, Unavailable
 from authsvc.client.tokens import faults
+from authsvc.client.tokens.access_token import read_access_token
 from authsvc.client.tokens.pace import Pace
 from authsvc.client.tokens.providers import TokenProvider
 from authsvc.client.user.client_aio import AsyncUserClient
@@ -74,7 +75,7 @@ def test_the_service_is_asked_where_it_can_be(make: Make, server: RunningServer,
         async with AsyncAuthClient(server.target, server.credential) as service:
             request = auth_pb2.IssueTokenRequest(api_key="dev", user=auth_pb2.User(id="sara"), refreshable=True)
             issued = await service.issue_token(request)
-            async with make(client=service) as client:
+            async with make(target=server.target, client=service) as client:
                 provider = TokenProvider.session(issued.refresh_token)
                 assert await client.connect_user("sara", issued.token, provider) == SARA
             async with make(target=server.target, credential=server.credential) as client:
@@ -212,6 +213,194 @@ def test_one_client_a_user(server: RunningServer, machine: Machine) -> None:
 
     run(test)
     assert not AsyncUserClient._instances._clients
+
+
+def test_a_callback_may_close_its_client(make: Make, machine: Machine) -> None:
+    """Whichever it is and whoever connects: what called it is not waited for, and everything else has ended."""
+    closed: list[str] = []
+
+    def closing(name: str, clients: list[AsyncUserClient]) -> Callable[..., Coroutine[Any, Any, None]]:
+        async def close(*_: object) -> None:
+            await clients[0].close()
+            closed.append(name)
+
+        return close
+
+    async def test() -> None:
+        for begins in (True, False):
+            clients: list[AsyncUserClient] = []
+            refusal = Provider([faults.SignInRequired.saying("")])
+            clients.append(
+                make(
+                    "sara",
+                    token_provider=refusal.later,
+                    auto_connect=begins,
+                    on_connect_user_error=closing("on_connect_user_error", clients),
+                )
+            )
+            with pytest.raises((faults.SignInRequired, faults.UserChanged)):
+                await (clients[0].token() if begins else clients[0].connect_user())
+            clients[:] = [
+                make(
+                    "sara",
+                    token_provider=lambda user: living(machine.clock, user),
+                    auto_connect=begins,
+                    on_token_updated=closing("on_token_updated", clients),
+                )
+            ]
+            with pytest.raises((faults.UserChanged, faults.NoUser)):
+                await (clients[0].token() if begins else clients[0].connect_user())
+            assert clients[0].user is None
+
+    run(test)
+    assert sorted(closed) == ["on_connect_user_error"] * 2 + ["on_token_updated"] * 2
+
+
+def test_closing_waits_for_who_connects(make: Make, machine: Machine) -> None:
+    """When it returns the provider that was asked beside has ended too."""
+    ended: list[str] = []
+
+    async def provide(_: str) -> str:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(0)
+            ended.append("the provider")
+        return ""
+
+    async def test() -> None:
+        client = make("sara", token_provider=provide)
+        await asyncio.sleep(0.01)
+        await client.close()
+        assert ended == ["the provider"]
+        assert client._beside is not None
+        assert client._beside.done()
+
+    run(test)
+
+
+def test_other_options_are_named_in_the_log(machine: Machine) -> None:
+    """A client of that user is there, and nothing of the new wish is taken over."""
+    lines: list[tuple[str, object]] = []
+    options: dict[str, Any] = {**machine.parts, "token": living(machine.clock)}
+    options["log_options"] = {"default": {"sink": lambda _, text, event: lines.append((text, event.get("setting")))}}
+
+    async def test() -> None:
+        async with AsyncUserClient.get_or_create("dev", "sara", **options) as client:
+            assert AsyncUserClient.get_or_create("dev", "sara", **options) is client
+            assert lines == []
+            other = {**options, "token": living(machine.clock)}
+            assert AsyncUserClient.get_or_create("dev", "sara", **other) is client
+
+    run(test)
+    assert lines == [("a client of this user is there, with other options", "token")]
+
+
+def test_a_client_that_connects_after_all_is_found(machine: Machine) -> None:
+    """A user has one client, also when it connected only at its second attempt, or again."""
+    provider = Provider([faults.SignInRequired.saying(""), *(living(machine.clock) for _ in range(2))])
+    options: dict[str, Any] = {**machine.parts, "token_provider": provider.later}
+
+    async def test() -> None:
+        async with AsyncUserClient.get_or_create("dev", "sara", **options) as client:
+            with pytest.raises(faults.SignInRequired):
+                await client.token()
+            for _ in range(2):
+                assert await client.connect_user() == SARA
+                assert AsyncUserClient.get_or_create("dev", "sara", **options) is client
+                await client.disconnect_user()
+
+    run(test)
+    assert not AsyncUserClient._instances._clients
+
+
+def test_a_client_is_of_one_loop(server: RunningServer, machine: Machine) -> None:
+    """In another one it says so at once, and can be closed; who asks for the user's client there gets a new one."""
+    options: dict[str, Any] = {**machine.parts, "target": server.target, "credential": server.credential}
+    clients: list[AsyncUserClient] = []
+
+    async def provide(user: str) -> str:
+        if clients:
+            await asyncio.sleep(3600)
+        async with AsyncAuthClient(server.target, server.credential) as service:
+            request = auth_pb2.IssueTokenRequest(api_key="dev", user=auth_pb2.User(id=user))
+            return (await service.issue_token(request)).token
+
+    async def first() -> None:
+        client = AsyncUserClient.get_or_create("dev", "sara", token_provider=provide, **options)
+        await client.token()
+        clients.append(client)
+        with pytest.raises(faults.TokenTimeout):
+            await client.renewed(await client.token(), timeout=timedelta(milliseconds=1))
+
+    async def second() -> None:
+        (old,) = clients
+        for use in (old.token(), old.renewed("old"), old.connect_user("tom", living(machine.clock, "tom"))):
+            with pytest.raises(RuntimeError, match=r"belongs to another event loop: make one in each"):
+                await use
+        clients.clear()
+        async with AsyncUserClient.get_or_create("dev", "sara", token_provider=provide, **options) as new:
+            assert new is not old
+            assert await new.token()
+            await old.close()
+            assert AsyncUserClient.get_or_create("dev", "sara", token_provider=provide, **options) is new
+
+    run(first)
+    run(second)
+
+
+def test_a_guest_is_the_same_until_it_is_disconnected(make: Make, server: RunningServer) -> None:
+    """Whom a failed connect had made already is connected by the next; after a disconnect it is another guest."""
+    ids: list[str] = []
+
+    async def test() -> None:
+        async with Forgetful(server.target, server.credential) as service:
+            client = make(target=server.target, client=service, max_connect_user_retries=0)
+            with pytest.raises(Unavailable):
+                await client.connect_user(EndUser.guest("jack"))
+            ids.append(service.seen[0])
+            ids.append((await client.connect_user(EndUser.guest("jack"))).id)
+            await client.disconnect_user()
+            ids.append((await client.connect_user(EndUser.guest("jack"))).id)
+            await client.close()
+
+    run(test)
+    assert ids[0] == ids[1] != ids[2]
+
+
+class Forgetful(AsyncAuthClient):
+    """A client of the service that loses the first answer about a token."""
+
+    def __init__(self, *way: Any) -> None:
+        super().__init__(*way)
+        self.seen: list[str] = []
+
+    @property
+    def validate_token(self) -> Any:  # type: ignore[override]  # what a client makes calls with
+        """Ask; the first time the answer is lost."""
+
+        async def ask(request: auth_pb2.ValidateTokenRequest) -> auth_pb2.ValidateTokenResponse:
+            self.seen.append(read_access_token(request.token).user_id)
+            if len(self.seen) == 1:
+                raise DOWN
+            return auth_pb2.ValidateTokenResponse(active=True)
+
+        return ask
+
+
+def test_what_a_shared_client_is(make: Make, server: RunningServer, machine: Machine) -> None:
+    """A front end's where it shows nothing; and nothing else is wished beside it."""
+
+    async def test() -> None:
+        async with AsyncAuthClient(server.target) as front:
+            async with make(target=server.target, client=front) as client:
+                assert await client.connect_user("sara", living(machine.clock)) == SARA
+            for wish in ({"target": "127.0.0.1:2"}, {"credential": "ask1_x"}, {"allow_plaintext": True}):
+                (name,) = wish
+                with pytest.raises(ValueError, match=f"{name}: beside client="):
+                    make(**{"target": server.target, **wish}, client=front)
+
+    run(test)
 
 
 def test_the_users_token_goes_with_calls(make: Make, machine: Machine) -> None:
