@@ -81,7 +81,6 @@ def sentry_client(dsn: SecretText, *, release: str, transport: object = None) ->
         attach_stacktrace=False,
         include_local_variables=False,
         include_source_context=False,
-        max_breadcrumbs=0,
     )
     return client
 

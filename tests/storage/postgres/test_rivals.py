@@ -120,6 +120,20 @@ def test_trying_again_has_an_end(store: Store, raw: Connection, code: str, name:
     assert turn(store, session) is not None
 
 
+def test_a_unit_is_begun_ten_times_at_most(store: Store, raw: Connection) -> None:
+    """What rivals undo again and again is given up after ten attempts, however far its deadline is."""
+    session = keep_session(store)
+    raw.execute("CREATE SEQUENCE attempts")  # which no rollback takes back
+    raw.execute(
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$BEGIN PERFORM nextval('attempts'); RAISE SQLSTATE '40001'; END$$"
+    )
+    raw.execute("CREATE TRIGGER fail BEFORE UPDATE ON sessions FOR EACH ROW EXECUTE FUNCTION fail()")
+    with pytest.raises(Unavailable):
+        turn(store, session, deadline=deadline_after(30))
+    assert raw.execute("SELECT last_value FROM attempts").fetchall() == [(10,)]
+
+
 @pytest.mark.parametrize(
     ("code", "refusal"),
     [
