@@ -33,18 +33,21 @@ def open_store(
     """Open the store at ``url``.
 
     ``exclusive`` is for who replaces what is there: refuse (``StoreInUse``) while anybody else has the store open, and
-    keep all others out. Otherwise any number may, here and in other processes: each follows the others. A SQLite file
-    is made and migrated as needed, and ``clock`` is its clock; a PostgreSQL database is migrated with ``migrate`` only,
-    since others may be using it, and has a clock of its own. ``observer`` is told of the batches that a SQLite store
-    writes. Raises ``StoreRefused`` where an operator has to act, ``Unavailable`` where the engine cannot do it now,
-    ``OSError`` where the files cannot be made.
+    keep all others out. Otherwise any number may, here and in other processes: each follows the others. A store of an
+    older schema is refused (``SchemaTooOld``), or with ``migrate`` brought to this program's: a SQLite file only while
+    nobody else has it open (``StoreInUse``). A SQLite file is made where there is none, and ``clock`` is its clock; an
+    empty PostgreSQL database counts as old, and has a clock of its own. ``observer`` is told of the batches that a
+    SQLite store writes. Raises ``StoreRefused`` where an operator has to act, ``Unavailable`` where the engine cannot do
+    it now, ``OSError`` where the files cannot be made.
     """
     if _is_postgres(url):
         with _driver_wanted():
             from authsvc.storage import postgres  # noqa: PLC0415 - here and below: its driver is an extra
         return postgres.open_postgres(url, exclusive=exclusive, migrate=migrate)
     path = sqlite_path(url)
-    return sqlite.open_sqlite(path, clock=clock, randomness=randomness, exclusive=exclusive, observer=observer)
+    return sqlite.open_sqlite(
+        path, clock=clock, randomness=randomness, exclusive=exclusive, migrate=migrate, observer=observer
+    )
 
 
 def store_exists(url: str) -> bool | None:
