@@ -19,7 +19,7 @@ from authsvc.keys.changes import KeyChanges
 from authsvc.keys.keeper import KeyKeeper
 from authsvc.keys.making import KeyMaker
 from authsvc.keys.watched_clock import WatchedClock
-from authsvc.logs import SERVER_SCOPES, Alarm, LoggerSystem, sink_for_format
+from authsvc.logs import SERVER_SCOPES, Alarm, Level, LoggerSystem, sink_for_format
 from authsvc.metrics import JanitorState, Metrics
 from authsvc.operations.audit import AuditAdmin
 from authsvc.operations.janitor import Janitor
@@ -195,6 +195,7 @@ def build_server(
     tracing: Tracing | None = None,
 ) -> RpcServer:
     """The gRPC server over a domain, not listening yet."""
+    domain.logging.watch_audit()
     domain.secrets.make_missing(domain.store)
     refresh_tokens = RefreshTokens(domain.secrets.ring(REFRESH_KEY_PURPOSE))
     ids = DerivedIds(domain.secrets.ring(GUEST_KEY_PURPOSE), randomness)
@@ -250,6 +251,8 @@ def build_server(
 
 def make_logs(settings: Settings, clock: Clock) -> LoggerSystem:
     """The server's own logger system, as the settings want it."""
-    logs = LoggerSystem(SERVER_SCOPES, clock=clock, built_in=sink_for_format(settings.log_format))
+    # The audit is nothing that gets quieter with the rest: who wants less of it says so by its name.
+    own = {"audit": Level.INFO}
+    logs = LoggerSystem(SERVER_SCOPES, clock=clock, built_in=sink_for_format(settings.log_format), own_levels=own)
     logs.configure_loggers({scope: {"level": level} for scope, level in settings.levels.items()})
     return logs

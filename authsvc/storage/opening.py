@@ -37,8 +37,8 @@ def open_store(
     older schema is refused (``SchemaTooOld``), or with ``migrate`` brought to this program's: a SQLite file only while
     nobody else has it open (``StoreInUse``). A SQLite file is made where there is none, and ``clock`` is its clock; an
     empty PostgreSQL database counts as old, and has a clock of its own. ``observer`` is told of the batches that a
-    SQLite store writes. Raises ``StoreRefused`` where an operator has to act, ``Unavailable`` where the engine cannot do
-    it now, ``OSError`` where the files cannot be made.
+    SQLite store writes. Raises ``StoreRefused`` where an operator has to act, ``Unavailable`` where the engine cannot
+    do it now, ``OSError`` where the files cannot be made.
     """
     if _is_postgres(url):
         with _driver_wanted():

@@ -101,7 +101,12 @@ def test_who_adds_beyond_the_bound_does_a_share_of_the_work() -> None:
     for piece in range(1, 65_537):
         later.add(piece)
     assert done.pieces == [], "they wait, and nobody for them"
-    releasing = Background(lambda: begun.wait(10) and held.release())
+
+    def release() -> None:
+        assert begun.wait(10)
+        held.release()
+
+    releasing = Background(release)
     begun.set()
     later.add(65_537)
     assert done.pieces == list(range(65_538))
