@@ -1,4 +1,4 @@
-"""Where lines go beside standard error, or instead of it: the audit's own file, and Sentry."""
+"""The loggers of a process, and where their lines go: standard error, the audit's own file, Sentry."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from authsvc import __version__
+from authsvc.clock import Clock
 from authsvc.config import Settings, SettingsInvalid
 from authsvc.logs import (
+    SERVER_SCOPES,
     FileLines,
     Level,
     LoggerSettings,
@@ -24,6 +26,15 @@ from authsvc.logs import (
 
 LAST_SECONDS: Final = 2.0
 """How long the end of the server waits for its last errors to be sent to Sentry."""
+
+
+def make_logs(settings: Settings, clock: Clock) -> LoggerSystem:
+    """A server's own logger system, or a command's on the store, as the settings want it. It writes to stderr."""
+    # The audit is nothing that gets quieter with the rest: who wants less of it says so by its name.
+    own = {"audit": Level.INFO}
+    logs = LoggerSystem(SERVER_SCOPES, clock=clock, built_in=sink_for_format(settings.log_format), own_levels=own)
+    logs.configure_levels(settings.levels)
+    return logs
 
 
 @contextmanager

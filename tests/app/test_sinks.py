@@ -13,8 +13,7 @@ from typing import Any
 import grpc
 import pytest
 
-from authsvc.app.composition import make_logs
-from authsvc.app.sinks import open_sinks
+from authsvc.app.sinks import make_logs, open_sinks
 from authsvc.clock import system_clock
 from authsvc.config import Settings, SettingsInvalid, load_settings
 from authsvc.logs import LoggerSystem
