@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from authsvc.logs import Level, LogSettingError, parse_levels
+from authsvc.logs import Level, LogSettingError, SecretText, parse_levels
 
 PREFIX = "AUTHSVC_"
 # Those of commands and programs that talk to a server.
@@ -70,6 +70,15 @@ def _a_second_or_more(value: timedelta) -> timedelta:
     return value
 
 
+def _a_file_or_stderr(value: object) -> object:
+    return None if value in ("", "stderr") else value
+
+
+def _secret(value: object) -> object:
+    """A text that nothing prints; an empty one is none."""
+    return (SecretText(value) if value else None) if isinstance(value, str) else value
+
+
 Span = Annotated[timedelta, BeforeValidator(span), AfterValidator(_within_a_day)]
 
 
@@ -88,7 +97,9 @@ def networks(value: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network,
 class Settings(BaseSettings):
     """What an operator chooses for a server; frozen."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=False)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=False, arbitrary_types_allowed=True
+    )
 
     listen: str = "127.0.0.1:50051"
     state_dir: Path = Path("var")
@@ -103,6 +114,8 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     log_levels: str = ""
     log_format: Literal["json", "console"] = "json"
+    audit_log: Annotated[Path | None, BeforeValidator(_a_file_or_stderr)] = None
+    sentry_dsn: Annotated[SecretText | None, BeforeValidator(_secret)] = None
     max_staleness: Annotated[Span, AfterValidator(_a_second_or_more)] = timedelta(seconds=5)
     shutdown_grace: Span = timedelta(seconds=15)
     lame_duck: Span = timedelta(seconds=2)

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from authsvc.config import NOT_SERVED, Settings, SettingsInvalid, load_settings
-from authsvc.logs import Level
+from authsvc.logs import Level, SecretText
 
 SECRET = "postgresql://user:canary-password@db/authsvc"
 
@@ -27,6 +27,8 @@ VALUES: dict[str, tuple[str, str, Any]] = {
     "AUTHSVC_TRUSTED_PROXIES": ("10.0.0.0/8, fd00::/8", "trusted_proxies", "10.0.0.0/8, fd00::/8"),
     "AUTHSVC_LOG_LEVELS": ("default=warn,storage=debug", "log_levels", "default=warn,storage=debug"),
     "AUTHSVC_LOG_FORMAT": ("console", "log_format", "console"),
+    "AUTHSVC_AUDIT_LOG": ("/var/log/audit.jsonl", "audit_log", Path("/var/log/audit.jsonl")),
+    "AUTHSVC_SENTRY_DSN": ("https://key@sentry.invalid/7", "sentry_dsn", SecretText("https://key@sentry.invalid/7")),
     "AUTHSVC_SHUTDOWN_GRACE": ("90", "shutdown_grace", timedelta(seconds=90)),
     "AUTHSVC_LAME_DUCK": ("0s", "lame_duck", timedelta(0)),
     "AUTHSVC_MAX_STALENESS": ("1s", "max_staleness", timedelta(seconds=1)),
@@ -70,6 +72,8 @@ def test_an_empty_environment_gives_the_published_defaults() -> None:
         "tls_key": None,
         "log_levels": "",
         "log_format": "json",
+        "audit_log": None,
+        "sentry_dsn": None,
         "shutdown_grace": timedelta(seconds=15),
         "lame_duck": timedelta(seconds=2),
         "max_staleness": timedelta(seconds=5),
@@ -129,6 +133,21 @@ def test_half_a_pair_of_tls_files_is_refused(alone: str) -> None:
 def test_an_address_that_may_hold_a_password_is_not_printed() -> None:
     """Settings may be shown in a traceback: the store's address is not."""
     assert "canary" not in repr(load_settings({"AUTHSVC_STORE": SECRET}))
+
+
+def test_the_dsn_of_sentry_is_not_printed(file: Path) -> None:
+    """It holds a key, wherever it comes from; an empty one is none."""
+    for environ in ({"AUTHSVC_SENTRY_DSN": SECRET}, with_file(file, f'sentry_dsn = "{SECRET}"')):
+        settings = load_settings(environ)
+        assert settings.sentry_dsn == SecretText(SECRET)
+        assert "canary" not in f"{settings!r} {settings.model_dump()}"
+    assert load_settings({"AUTHSVC_SENTRY_DSN": ""}).sentry_dsn is None
+
+
+@pytest.mark.parametrize("value", ["", "stderr"])
+def test_the_audit_goes_to_stderr_unless_told(value: str) -> None:
+    """So said, or with nothing said, it has no file: not one of that name in the working directory."""
+    assert load_settings({"AUTHSVC_AUDIT_LOG": value}).audit_log is None
 
 
 def test_nothing_is_read_behind_the_callers_back(monkeypatch: pytest.MonkeyPatch) -> None:

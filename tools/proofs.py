@@ -149,7 +149,7 @@ def hold_headers(count: int) -> Result:
 
 
 PARTS: Mapping[str, Part] = {
-    "race": Part(200, "rounds", race_on_sqlite),
+    "race": Part(500, "rounds", race_on_sqlite),
     "race-revoke": Part(2_000, "revocations of each kind", race_revocations_on_sqlite),
     "kill": Part(30, "points", kill),
     "headers-only": Part(30, "seconds", hold_headers),

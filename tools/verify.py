@@ -1,7 +1,7 @@
 """Proofs that take too long for the tests: each is bounded, on loopback only, and leaves its result as a file.
 
 python -m tools.verify                       all parts, one after the other
-python -m tools.verify race --count 500      one part, with another count than its own
+python -m tools.verify race --count 1000     one part, with another count than its own
 
 race                64 presentations of one refresh token at once, and refreshes against a revocation, in rounds
 race-revoke         each target of RevokeTokens against refreshing, or showing, what it ends

@@ -87,7 +87,7 @@ def cut(count: int) -> Result:
 
 
 PARTS: Mapping[str, Part] = {
-    "race-postgres": Part(200, "rounds", race_on_postgres),
+    "race-postgres": Part(500, "rounds", race_on_postgres),
     "restart-postgres": Part(20, "restarts", restart),
     "terminate-postgres": Part(200, "sessions", terminate),
     "cut-postgres": Part(500, "cuts", cut),

@@ -21,6 +21,7 @@ from authsvc.accounts.rules import (
 )
 from authsvc.clock import Clock, Deadline, Randomness
 from authsvc.errors import Conflict, Faults, NotFound, PreconditionFailed, Reason
+from authsvc.logs import Logger
 from authsvc.model import (
     AccountId,
     ApiKey,
@@ -57,9 +58,10 @@ class WithCredential:
 class AccountsAdmin:
     """Every method needs a principal with all apps (APP_NOT_ALLOWED) and raises what the store raises."""
 
-    def __init__(self, view: TrustView, store: Store, *, clock: Clock, randomness: Randomness) -> None:
+    def __init__(self, view: TrustView, store: Store, log: Logger, *, clock: Clock, randomness: Randomness) -> None:
         self._view = view
         self._store = store
+        self._log = log
         self._clock = clock
         self._randomness = randomness
 
@@ -200,7 +202,7 @@ class AccountsAdmin:
             return _with_profile(kept, replace(profile, audiences=account.audiences))
 
         event = self._event("account.recovered", by, known.id)
-        return WithCredential(self._store.edit_account(known.id, edit, event), made)
+        return WithCredential(self._told(event, self._store.edit_account(known.id, edit, event)), made)
 
     def create_as(
         self, by: str, profile: AccountProfile, *, only_if_none: bool = False, deadline: Deadline | None = None
@@ -224,7 +226,7 @@ class AccountsAdmin:
         )
         event = self._event("account.created", by, account_id)
         kept = self._store.create_account(account, event, only_if_none=only_if_none, deadline=deadline)
-        return WithCredential(kept, made)
+        return WithCredential(self._told(event, kept), made)
 
     def _edit(
         self,
@@ -240,7 +242,11 @@ class AccountsAdmin:
             return edit(account)
 
         event = self._event(action, principal.account_id, account_id)
-        return self._store.edit_account(AccountId(account_id), checked, event, deadline=deadline)
+        return self._told(event, self._store.edit_account(AccountId(account_id), checked, event, deadline=deadline))
+
+    def _told(self, event: AuditEvent, account: ServiceAccount) -> ServiceAccount:
+        self._log.info("account changed", action=event.action, account_id=account.id, principal=event.principal)
+        return account
 
     def _stored(self, made: NewCredential) -> Credential:
         return Credential(made.id, made.digest, self._clock())

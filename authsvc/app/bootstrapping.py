@@ -11,9 +11,10 @@ from authsvc.accounts.admin import AccountsAdmin, WithCredential
 from authsvc.accounts.requests import AccountProfile
 from authsvc.accounts.rules import EVERY_PERMISSION
 from authsvc.app import Refused
+from authsvc.app.commanding import command
 from authsvc.app.composition import Domain, open_domain
 from authsvc.app.private_files import create_private
-from authsvc.app.refusals import kek_of, refusing, settings_of_process
+from authsvc.app.refusals import kek_of
 from authsvc.errors import AlreadyExists, AuthError, InvalidRequest
 
 Make = Callable[[AccountsAdmin], WithCredential]
@@ -31,25 +32,25 @@ class Recovered:
 def make_first_account(name: str, credential_file: Path) -> str:
     """Make it with every permission on all apps, while there is none; returns its id. Raises ``Refused``."""
     profile = AccountProfile(name, EVERY_PERMISSION, all_apps=True)
-    with _on_the_store(credential_file) as domain:
+    with _on_the_store("accounts bootstrap", credential_file) as domain:
         return _make(domain.accounts, lambda accounts: accounts.bootstrap(profile), credential_file)
 
 
 def recover_account(name: str, credential_file: Path) -> Recovered:
     """Let the account with that name do everything, by one new credential. Raises ``Refused``."""
-    with _on_the_store(credential_file) as domain:
+    with _on_the_store("accounts recover", credential_file) as domain:
         names = {account.name for account in domain.view.accounts()}
         account_id = _make(domain.accounts, lambda accounts: accounts.recover(name, "recover"), credential_file)
         return Recovered(account_id, name not in names, tuple(sorted(names - {name})))
 
 
 @contextmanager
-def _on_the_store(credential_file: Path) -> Iterator[Domain]:
-    settings = settings_of_process()
-    if credential_file.exists():
-        raise Refused(f"{credential_file} is there already: name a new file")
-    with refusing(), open_domain(settings, kek_of(settings)) as domain:
-        yield domain
+def _on_the_store(name: str, credential_file: Path) -> Iterator[Domain]:
+    with command(name) as settings:
+        if credential_file.exists():
+            raise Refused(f"{credential_file} is there already: name a new file")
+        with open_domain(settings, kek_of(settings)) as domain:
+            yield domain
 
 
 def _make(accounts: AccountsAdmin, make: Make, credential_file: Path) -> str:

@@ -11,6 +11,7 @@ from authsvc.accounts.admin import AccountsAdmin
 from authsvc.accounts.authenticate import Authenticator
 from authsvc.app.alarms import start_alarm
 from authsvc.app.observing import cache_state, make_metrics, observed_sign, observed_store
+from authsvc.app.sinks import make_logs
 from authsvc.apps.admin import AppsAdmin
 from authsvc.clock import Clock, Monotonic, Randomness, in_stock, system_clock, system_monotonic, system_randomness
 from authsvc.config import Settings
@@ -19,7 +20,7 @@ from authsvc.keys.changes import KeyChanges
 from authsvc.keys.keeper import KeyKeeper
 from authsvc.keys.making import KeyMaker
 from authsvc.keys.watched_clock import WatchedClock
-from authsvc.logs import SERVER_SCOPES, Alarm, LoggerSystem, sink_for_format
+from authsvc.logs import Alarm, LoggerSystem
 from authsvc.metrics import JanitorState, Metrics
 from authsvc.operations.audit import AuditAdmin
 from authsvc.operations.janitor import Janitor
@@ -40,12 +41,14 @@ from authsvc.signing.lifecycle import FEED_BOUND, LifeCycle
 from authsvc.signing.sealing import Kek, Sealer
 from authsvc.storage import open_store
 from authsvc.storage.base import Store
+from authsvc.storage.logged import StoreLines, logged_store
 from authsvc.tokens.audit import TokenAudit
 from authsvc.tokens.derived_ids import DerivedIds
 from authsvc.tokens.development import DevelopmentNotice
 from authsvc.tokens.guest import GuestTokens
 from authsvc.tokens.issue import Issue
 from authsvc.tokens.issue_together import IssueTogether
+from authsvc.tokens.lines import TokenLines
 from authsvc.tokens.mint import JTI_RANDOM_BYTES, Mint
 from authsvc.tokens.refresh import Refresh
 from authsvc.tokens.refresh_together import RefreshTogether
@@ -116,16 +119,18 @@ def open_domain(
     with ExitStack() as lifetimes:
         logs = make_logs(settings, clock)
         metrics = make_metrics()
-        store = open_store(
+        storage, trust, signing = map(logs.get_logger, ("storage", "trust", "signing"))
+        opened = open_store(
             settings.store_url,
             clock=clock,
             randomness=randomness,
             exclusive=False,
             migrate=migrate,
-            observer=metrics.store,
+            observer=StoreLines(storage, metrics.store),
         )
-        lifetimes.callback(store.close)
-        sealer, view, trust = Sealer(kek, randomness), TrustView(), logs.get_logger("trust")
+        lifetimes.callback(opened.close)
+        store = logged_store(opened, storage)
+        sealer, view = Sealer(kek, randomness), TrustView()
         secrets = ServiceSecrets(sealer, clock=clock, settle=settings.max_staleness)
         freshness = Freshness(settings.max_staleness, clock=clock, monotonic=monotonic)
         learning = Learning(sealer, secrets, trust)
@@ -137,7 +142,7 @@ def open_domain(
         logging = LoggingAdmin(logs, store, learning.levels, clock=clock, alarm=alarm)
         lifetimes.callback(logging.close)
         feed.subscribe(logging.follow)
-        watched, signing = WatchedClock(clock, monotonic), logs.get_logger("signing")
+        watched = WatchedClock(clock, monotonic)
         cycle, maker = LifeCycle(max(FEED_BOUND, settings.max_staleness)), KeyMaker(sealer, clock=clock)
         lifetimes.callback(maker.close)
         changes = KeyChanges(
@@ -151,13 +156,15 @@ def open_domain(
         keys = KeysAdmin(view, changes, maker, cycle, watched, signing)
         keeper = KeyKeeper(view, changes, cycle, watched, signing)
         lifetimes.callback(keeper.stop)
-        janitor = Janitor(store, logs.get_logger("storage"), clock=clock)
+        janitor = Janitor(store, storage, clock=clock)
         lifetimes.callback(janitor.stop)
         metrics.janitor = lambda: JanitorState(
             janitor.removed, janitor.lag.total_seconds(), view.count_revoked(), view.count_endless()
         )
-        apps = AppsAdmin(view, store, keys, issuer=settings.issuer, clock=clock, randomness=randomness)
-        accounts = AccountsAdmin(view, store, clock=clock, randomness=randomness)
+        apps = AppsAdmin(
+            view, store, keys, logs.get_logger("apps"), issuer=settings.issuer, clock=clock, randomness=randomness
+        )
+        accounts = AccountsAdmin(view, store, logs.get_logger("accounts"), clock=clock, randomness=randomness)
         yield Domain(
             store=store,
             view=view,
@@ -195,6 +202,7 @@ def build_server(
     tracing: Tracing | None = None,
 ) -> RpcServer:
     """The gRPC server over a domain, not listening yet."""
+    domain.logging.watch_audit()
     domain.secrets.make_missing(domain.store)
     refresh_tokens = RefreshTokens(domain.secrets.ring(REFRESH_KEY_PURPOSE))
     ids = DerivedIds(domain.secrets.ring(GUEST_KEY_PURPOSE), randomness)
@@ -211,22 +219,23 @@ def build_server(
         sign=observed_sign(domain.metrics, tracing),
         settle=catching_up.to_own,
     )
-    audit = TokenAudit(domain.logs.get_logger("audit"))
-    issue = Issue(domain.view, store, mint, refresh_tokens, ids, audit, catching_up)
+    tokens, sessions, signing = map(domain.logs.get_logger, ("tokens", "sessions", "signing"))
+    audit, lines = TokenAudit(domain.logs.get_logger("audit")), TokenLines(tokens, sessions, signing)
+    issue = Issue(domain.view, store, mint, refresh_tokens, ids, audit, lines, catching_up)
     count = domain.metrics.refreshes.add
-    refresh = Refresh(domain.view, store, mint, refresh_tokens, audit, count=count)
+    refresh = Refresh(domain.view, store, mint, refresh_tokens, audit, lines, count=count)
     limits = limits or Limits()
     strangers = Strangers(Addresses(trusted_proxies), limits, monotonic)
     auth = AuthServicer(
         issue,
         refresh,
-        Validate(domain.view, verifier, DevelopmentNotice(domain.logs.get_logger("tokens"), clock=clock), catching_up),
-        Revoke(domain.view, store, verifier, refresh_tokens, clock=clock),
+        Validate(domain.view, verifier, DevelopmentNotice(tokens, clock=clock), lines, catching_up),
+        Revoke(domain.view, store, verifier, refresh_tokens, lines, clock=clock),
         Sessions(domain.view, store),
         Batches(Explanations(domain.logs.get_logger("rpc"), randomness)),
         answers,
-        IssueTogether(issue, mint, audit),
-        RefreshTogether(refresh, domain.view, store, mint, refresh_tokens, audit, count=count),
+        IssueTogether(issue, mint, audit, lines),
+        RefreshTogether(refresh, domain.view, store, mint, refresh_tokens, audit, lines, count=count),
     )
     surface = Surface(
         auth=auth,
@@ -246,10 +255,3 @@ def build_server(
         reflection_open=dev,
     )
     return RpcServer(surface, domain.logs, randomness, limits, domain.metrics, tracing)
-
-
-def make_logs(settings: Settings, clock: Clock) -> LoggerSystem:
-    """The server's own logger system, as the settings want it."""
-    logs = LoggerSystem(SERVER_SCOPES, clock=clock, built_in=sink_for_format(settings.log_format))
-    logs.configure_loggers({scope: {"level": level} for scope, level in settings.levels.items()})
-    return logs

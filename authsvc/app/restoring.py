@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from authsvc.app import Refused
-from authsvc.app.refusals import kek_of, refusing, settings_of_process
+from authsvc.app.commanding import command
+from authsvc.app.refusals import kek_of
 from authsvc.clock import system_clock, system_randomness
 from authsvc.signing.sealing import OtherKek, Sealer
 from authsvc.storage import back_up, restore
@@ -19,17 +20,15 @@ OF_ITS_TIME = "only the KEK file of the backup's time opens it, which `authsvc k
 
 def back_up_store(file: Path) -> BackedUp:
     """Copy the store, which servers may be using, into a new file. Raises ``Refused``."""
-    settings = settings_of_process()
-    with refusing():
+    with command("backup") as settings:
         return back_up(settings.store_url, file.absolute())
 
 
 def restore_store(file: Path | None, *, progress: Progress) -> Restored:
     """Make the copy in that file the store, or take what is in its place (None). Raises ``Refused``."""
-    settings = settings_of_process()
-    sealer = Sealer(kek_of(settings, which=OF_ITS_TIME), system_randomness)
-    copy = None if file is None else file.absolute()
-    with refusing():
+    with command("restore") as settings:
+        sealer = Sealer(kek_of(settings, which=OF_ITS_TIME), system_randomness)
+        copy = None if file is None else file.absolute()
         try:
             return restore(settings.store_url, copy, check=opens_with(sealer), progress=progress, clock=system_clock)
         except OtherKek:

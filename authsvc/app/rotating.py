@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from authsvc.app import Refused
-from authsvc.app.refusals import kek_of, refusing, settings_of_process
+from authsvc.app.commanding import command
+from authsvc.app.refusals import kek_of
 from authsvc.clock import Clock, system_clock, system_randomness
-from authsvc.config import Settings
 from authsvc.model import ApiKey, AuditEvent, KeyRecord, SealedSecret
 from authsvc.signing.sealing import Kek, Sealer, kek_id_of, load_kek, rewrapped
 from authsvc.storage import open_store, scrub
@@ -46,8 +46,7 @@ def rotate_kek(new_kek_file: Path, *, progress: Progress) -> int:
     Nothing that was sealed is opened or made anew, so every session and token lives on. Afterwards the servers are
     started with the new file, and nothing in the store opens with the old one.
     """
-    settings = settings_of_process()
-    with refusing():
+    with command("kek rotate") as settings:
         old, new = kek_of(settings), load_kek(new_kek_file)
         if old.id == new.id:
             raise Refused(f"{new_kek_file} holds the KEK that is in use: make another one")
@@ -94,7 +93,7 @@ def rotate_refresh_key(*, forget_old: bool = False) -> Rotated:
     It is published first and used once every server must know it. Tokens of the one before are good as ever. A third
     one takes the place of the oldest, once no session can show a token of that; ``forget_old`` ends those at once.
     """
-    with _open() as (store, sealer, _):
+    with _open("refresh-key rotate") as (store, sealer):
         longest = max((app.longest_session_ever for app in store.trust_state().apps), default=timedelta(0))
         return add_next(
             store, sealer, REFRESH_KEY_PURPOSE, needed_for=longest, forget_old=forget_old, clock=system_clock
@@ -104,7 +103,7 @@ def rotate_refresh_key(*, forget_old: bool = False) -> Rotated:
 def rotate_guest_key(*, forget_old: bool = False) -> Rotated:
     """Make the next key that ids of guests and sessions are derived by; a request repeated later than that is a new
     one. As ``rotate_refresh_key``."""
-    with _open() as (store, sealer, _):
+    with _open("guest-key rotate") as (store, sealer):
         return add_next(
             store, sealer, GUEST_KEY_PURPOSE, needed_for=_RETRIES_WITHIN, forget_old=forget_old, clock=system_clock
         )
@@ -141,15 +140,14 @@ def add_next(
 
 
 @contextmanager
-def _open() -> Iterator[tuple[Store, Sealer, Settings]]:
-    settings = settings_of_process()
-    with refusing():
+def _open(name: str) -> Iterator[tuple[Store, Sealer]]:
+    with command(name) as settings:
         sealer = Sealer(kek_of(settings), system_randomness)
         store = open_store(settings.store_url, clock=system_clock)
         try:
             for secret in store.trust_state().secrets:  # with another KEK the servers could not read the new one
                 sealer.open(secret.sealed, secret_place(secret.purpose, secret.number))
-            yield store, sealer, settings
+            yield store, sealer
         finally:
             store.close()
 

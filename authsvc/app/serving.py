@@ -21,6 +21,7 @@ from authsvc.app.greeting import greeting
 from authsvc.app.observing import open_tracing
 from authsvc.app.readiness import Readiness
 from authsvc.app.refusals import check_exposure, kek_of, refusing, settings_of_process
+from authsvc.app.sinks import open_sinks
 from authsvc.clock import system_randomness, wait_for
 from authsvc.config import Settings
 from authsvc.rpc.server import AddressUnusable, RpcServer
@@ -40,6 +41,7 @@ def run_server(*, dev: bool) -> int:
         with (
             knowing_the_kek(settings) if dev else nullcontext(),
             open_domain(settings, kek, migrate=dev) as domain,
+            open_sinks(settings, domain.logs),
             open_tracing(os.environ, domain.logs.get_logger("server")) as tracing,
         ):
             server = build_server(

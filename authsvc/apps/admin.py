@@ -11,6 +11,7 @@ from authsvc.apps.rules import check_api_key, check_mask, check_secret, check_un
 from authsvc.clock import Clock, Deadline, Randomness
 from authsvc.errors import CallerForbidden, Conflict, Faults, InvalidRequest, Reason, Violation
 from authsvc.keys.admin import KeysAdmin
+from authsvc.logs import Logger
 from authsvc.model import (
     Algorithm,
     ApiKey,
@@ -54,6 +55,7 @@ class AppsAdmin:
         view: TrustView,
         store: Store,
         keys: KeysAdmin,
+        log: Logger,
         *,
         issuer: str,
         clock: Clock,
@@ -62,6 +64,7 @@ class AppsAdmin:
         self._view = view
         self._store = store
         self._keys = keys
+        self._log = log
         self._issuer = issuer
         self._clock = clock
         self._randomness = randomness
@@ -126,7 +129,8 @@ class AppsAdmin:
             updated_at=now,
         )
         key = self._keys.first(app, secret=secret, deadline=deadline)
-        return self._store.create_app(app, key, self._event("app.created", by, api_key), deadline=deadline)
+        event = self._event("app.created", by, api_key)
+        return self._told(event, self._store.create_app(app, key, event, deadline=deadline))
 
     def update(
         self,
@@ -200,9 +204,12 @@ class AppsAdmin:
             _check_etag(app, etag_version)
             return edit(app)
 
-        return self._store.edit_app(
-            api_key, checked, self._event(action, principal.account_id, api_key), deadline=deadline
-        )
+        event = self._event(action, principal.account_id, api_key)
+        return self._told(event, self._store.edit_app(api_key, checked, event, deadline=deadline))
+
+    def _told(self, event: AuditEvent, app: App) -> App:
+        self._log.info("app changed", action=event.action, app=app.api_key, principal=event.principal)
+        return app
 
     def _new_api_key(self) -> str:
         return "".join(_KEY_ALPHABET[byte & 31] for byte in self._randomness(12))

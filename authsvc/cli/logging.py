@@ -32,7 +32,7 @@ def set_levels(
         list[str],
         typer.Argument(
             metavar="SCOPE=LEVEL...",
-            help="Such as storage=debug or default=warn. An empty level: the default's.",
+            help="Such as storage=debug or default=warn. An empty level: the default's; of audit: info.",
             show_default=False,
         ),
     ],

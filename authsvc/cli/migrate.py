@@ -24,10 +24,9 @@ def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; print the SQL that is missing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Apply the migrations the store still needs.
+    """Apply the migrations the store still needs. A server refuses to start before.
 
-    A server on PostgreSQL refuses to start before, and others may run on meanwhile. One on the embedded store does it
-    by itself when it starts; there this command is for while none runs.
+    Servers on PostgreSQL may run on meanwhile; of a SQLite store all have to be stopped.
     """
     if check and dry_run:
         raise typer.BadParameter("choose one of --check and --dry-run", param_hint="--check")

@@ -81,7 +81,14 @@ class KeyChanges:
 
         event = AuditEvent(self._clock.present().now, move.deed, by, app.api_key, move.key_id, "done", move.reason)
         after = self._store.edit_keys(app.api_key, edit, event, deadline=deadline)
-        self._log.info("key changed", app=app.api_key, kid=move.key_id, detail=f"{move.deed}: {move.reason}")
+        self._log.info(
+            "key changed",
+            app=app.api_key,
+            kid=move.key_id,
+            action=move.deed,
+            detail=f"{move.deed}: {move.reason}",
+            principal=by,
+        )
         return Done(app, after, move)
 
     def _known(self, api_key: ApiKey) -> AppTrust:

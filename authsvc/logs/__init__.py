@@ -4,6 +4,7 @@ Owns levels, scopes, sinks and what a line may say: the list of fields, the type
 secrets. Must not know who logs, nor tokens, stores, settings or gRPC: it imports nothing of ours.
 """
 
+from authsvc.logs.files import FileLines
 from authsvc.logs.later import Later
 from authsvc.logs.levels import LEVEL_NAMES, Level, LogSettingError, parse_levels
 from authsvc.logs.logger import Logger
@@ -22,6 +23,7 @@ __all__ = [
     "SERVER_SCOPES",
     "Alarm",
     "Console",
+    "FileLines",
     "Held",
     "JsonLines",
     "Later",

@@ -73,6 +73,10 @@ class Logger(BoundLoggerBase):
         if (route := self._logger.route()).level <= ERROR:
             self._emit(route, ERROR, message, fields)
 
+    def writes(self, level: Level) -> bool:
+        """Whether an event of that level would be written now; for those whose fields cost something."""
+        return self._logger.route().level <= level
+
     def bind(self, /, **fields: object) -> Self:
         """A logger that adds `fields` to each of its events; a call's own fields win."""
         # Redacted here already, so that no logger keeps a secret in memory.

@@ -25,8 +25,8 @@ FIELDS: Final = frozenset(
         "api_key", "kid", "algorithm", "session_id", "user_id", "account_id", "request_id_hash",
         "revision", "generation", "outcome", "action",
         # the process and its surroundings
-        "address", "count", "detail", "elapsed_ms", "exception", "path_name", "pid", "setting", "sql_state",
-        "target", "version",
+        "address", "behind_ms", "count", "detail", "elapsed_ms", "exception", "path_name", "pid", "setting",
+        "sql_state", "target", "version",
     }
 )  # fmt: skip
 """The only fields whose values are written. A name is added here when its values can never be,

@@ -21,7 +21,8 @@ DEFAULT: Final = "default"
 
 
 class LoggerSettings(TypedDict, total=False):
-    """One scope's part of a change. An absent key is kept, None goes back to the default's."""
+    """One scope's part of a change. An absent key is kept, None goes back to the scope's own level where it has one,
+    else to the default's."""
 
     level: Level | str | None
     sink: Sink | None
@@ -54,10 +55,14 @@ class Choices:
                 _put(sinks, scope, _callable(settings["sink"]))
         return Choices(levels, sinks)
 
-    def route(self, scope: str, built_in: Route) -> Route:
-        """Level and sink of `scope`, each looked up by itself: its own, the default's, built in."""
+    def route(self, scope: str, built_in: Route, own: Level | None = None) -> Route:
+        """Level and sink of `scope`, each looked up by itself: what was chosen for it, the default's, built in.
+
+        `own` is a level that stands in the place of the default's.
+        """
+        level = self.levels.get(scope, own)
         return Route(
-            self.levels.get(scope, self.levels.get(DEFAULT, built_in.level)),
+            self.levels.get(DEFAULT, built_in.level) if level is None else level,
             self.sinks.get(scope, self.sinks.get(DEFAULT, built_in.sink)),
         )
 

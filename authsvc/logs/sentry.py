@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
@@ -9,6 +10,7 @@ from authsvc.logs.levels import Level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from authsvc.logs.routing import Sink
     from authsvc.logs.secret import SecretText
@@ -51,6 +53,11 @@ class SentrySink:
         self._minimum = minimum
         self._then = then
 
+    def together(self) -> AbstractContextManager[None]:
+        """As the sink has it that everything goes to first."""
+        held: AbstractContextManager[None] = getattr(self._then, "together", nullcontext)()
+        return held
+
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Sentry sink is not pickled: its client would bring the DSN along")
 
@@ -81,7 +88,6 @@ def sentry_client(dsn: SecretText, *, release: str, transport: object = None) ->
         attach_stacktrace=False,
         include_local_variables=False,
         include_source_context=False,
-        max_breadcrumbs=0,
     )
     return client
 

@@ -36,7 +36,7 @@ class JsonLines:
         line = self._line(record)
         held: list[bytes] | None = getattr(self._thread, "held", None)
         if held is None:
-            _write(self._stream, line)
+            self._put(line)
         else:
             held.append(line)
 
@@ -50,7 +50,10 @@ class JsonLines:
         finally:
             self._thread.held = None
             if held:
-                _write(self._stream, b"".join(held))
+                self._put(b"".join(held))
+
+    def _put(self, lines: bytes) -> None:
+        write_lines(self._stream, lines)
 
 
 class Console:
@@ -67,7 +70,7 @@ class Console:
         tags = "".join(f"[{shown(tag)}] " for tag in event.get("tags", ()))
         head = f"{time} {LEVEL_NAMES[level]:<5} {scope:<11} {message}  {tags}"
         line = _printable(head) + self._fields(None, "", fields)
-        _write(self._stream, line.rstrip().encode("utf-8", "backslashreplace") + b"\n")
+        write_lines(self._stream, line.rstrip().encode("utf-8", "backslashreplace") + b"\n")
 
 
 _FORMATS: Final[dict[str, Callable[[TextIO | None], Sink]]] = {"json": JsonLines, "console": Console}
@@ -85,7 +88,8 @@ def _printable(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def _write(stream: TextIO | None, line: bytes) -> None:
+def write_lines(stream: TextIO | None, line: bytes) -> None:
+    """Write whole lines; without a stream to what `sys.stderr` is now."""
     stream = stream or sys.stderr
     binary = getattr(stream, "buffer", None)
     if binary is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from authsvc.logs.delivery import Delivery
@@ -23,6 +24,8 @@ SERVER_SCOPES: Final = (
 )  # fmt: skip
 CLIENT_SCOPES: Final = ("client", "client.tokens", "client.user", "client.verifier", "client.interceptor")
 
+NO_LEVELS: Final[Mapping[str, Level]] = MappingProxyType({})
+
 _SCOPE_NAME: Final = re.compile(r"[a-z][a-z0-9_.-]{0,63}", re.ASCII)
 
 
@@ -36,7 +39,8 @@ class LoggerSystem:
     Each system stands alone: it changes nothing global, neither structlog's configuration nor
     logging's. Safe to use from any thread; loggers take no lock. `clock` returns an aware
     datetime, an event's `at`; `built_in` is the sink where none is configured (JSON lines to
-    stderr), its level is info.
+    stderr), its level is info. Scopes in `own_levels` write from that level unless another is set
+    for them by name: the default's is not theirs.
     """
 
     def __init__(
@@ -45,11 +49,13 @@ class LoggerSystem:
         *,
         clock: Callable[[], datetime] = _utc_now,
         built_in: Sink | None = None,
+        own_levels: Mapping[str, Level] = NO_LEVELS,
     ) -> None:
         self._built_in = Route(Level.INFO, built_in or JsonLines())
         self._processors = (EventShape(clock),)
         self._lock = Lock()
         self._choices = Choices()
+        self._own = dict(own_levels)
         self._scopes = frozenset({DEFAULT, *map(_checked_name, scopes)})
         self._delivery = Delivery(self._routes(), self._built_in.sink)
 
@@ -66,7 +72,8 @@ class LoggerSystem:
         """Merge `settings` per scope and key into what was configured before.
 
         `{"storage": {"level": "debug"}, "default": {"sink": s}}`: a key that is absent is kept,
-        None goes back to the default's (for `default` itself: the built-in). Raises
+        None goes back to the default's (for `default` itself: the built-in; for a scope with
+        a level of its own: to that). Raises
         LogSettingError, naming what is known, for any other level, key or scope: all of
         `settings` is checked first, so then nothing has changed.
         """
@@ -102,12 +109,16 @@ class LoggerSystem:
         """Only what was set: what to put back after a change for a while."""
         return dict(self._choices.levels)
 
+    def follows_default(self, scope: str) -> bool:
+        """Whether the level of `scope` is the default's: none was set for it, and it has none of its own."""
+        return scope != DEFAULT and scope not in self._choices.levels and scope not in self._own
+
     def _follow(self, choices: Choices) -> None:
         self._choices = choices
         self._delivery.replace(self._routes())
 
     def _routes(self) -> dict[str, Route]:
-        return {scope: self._choices.route(scope, self._built_in) for scope in self._scopes}
+        return {scope: self._choices.route(scope, self._built_in, self._own.get(scope)) for scope in self._scopes}
 
 
 def _checked_name(scope: str) -> str:

@@ -9,8 +9,6 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 
-from authsvc.logs.routing import DEFAULT
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -82,17 +80,16 @@ class TemporaryLevels:
     def states(self) -> tuple[ScopeState, ...]:
         """Every scope of the system, by name."""
         with self._lock:
-            own, held = self._logs.configured_levels(), self._held.copy()
-            levels = self._logs.levels()
-        return tuple(
-            ScopeState(
-                scope,
-                levels[scope],
-                follows_default=scope != DEFAULT and scope not in own,
-                until=held[scope].until if scope in held else None,
+            levels, held = self._logs.levels(), self._held
+            return tuple(
+                ScopeState(
+                    scope,
+                    levels[scope],
+                    follows_default=self._logs.follows_default(scope),
+                    until=held[scope].until if scope in held else None,
+                )
+                for scope in sorted(levels)
             )
-            for scope in sorted(levels)
-        )
 
     def _follow(self, held: dict[str, Held], now: datetime) -> None:
         configured = self._logs.configured_levels()

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from authsvc.clock import Clock, Deadline
 from authsvc.errors import CallerForbidden, Faults, Reason
-from authsvc.logs import LEVEL_NAMES, Alarm, Held, LoggerSystem, ScopeState, TemporaryLevels
+from authsvc.logs import LEVEL_NAMES, Alarm, Held, Level, LoggerSystem, ScopeState, TemporaryLevels
 from authsvc.model import AuditEvent, Change, Gone, LogLevel, Principal, Subject
 from authsvc.storage.base import Store
 from authsvc.trust.feed import Learnt
@@ -56,6 +56,8 @@ class LoggingAdmin:
         self._levels = levels
         self._clock = clock
         self._audit = logs.get_logger("audit")
+        self._logs = logs
+        self._watches_audit, self._silenced = False, False
         self._temporary = TemporaryLevels(logs, clock=clock, alarm=alarm, ended=self._ended)
         self._hold()
 
@@ -91,6 +93,11 @@ class LoggingAdmin:
         if learnt.reloaded or any(map(_is_about_levels, learnt.changes)):
             self._hold()
 
+    def watch_audit(self) -> None:
+        """From now on say in the audit itself where the lines of issues and refreshes are not written."""
+        self._watches_audit = True
+        self._look_at_audit()
+
     def close(self) -> None:
         """End every change in this process; the store keeps them."""
         self._temporary.end()
@@ -105,7 +112,20 @@ class LoggingAdmin:
             }
         )
 
+        self._look_at_audit()
+
+    def _look_at_audit(self) -> None:
+        level = self._logs.levels()["audit"]
+        silenced = level > Level.INFO
+        if self._watches_audit and silenced is not self._silenced:
+            self._silenced = silenced
+            if silenced:  # an error, since that is the one level that nothing silences
+                self._audit.error("issues and refreshes are not audited", setting=f"audit={level}")
+            else:
+                self._audit.info("issues and refreshes are audited again")
+
     def _ended(self, scopes: tuple[str, ...]) -> None:
+        self._look_at_audit()
         self._audit.info("logging restored", action="logging.restored", setting=",".join(scopes), outcome="done")
 
 

@@ -15,6 +15,13 @@ class BatchObserver(Protocol):
         """A batch failed as a whole, and nothing of it was kept."""
 
 
+class StoreObserver(BatchObserver, Protocol):
+    """Told of what a store of any kind does to get its changes in."""
+
+    def undone(self, attempt: int, sql_state: str) -> None:
+        """A rival made the server undo a change, which is begun again; by the thread of the call."""
+
+
 class Unobserved:
     """Nobody wants to know."""
 
@@ -22,4 +29,7 @@ class Unobserved:
         """Nothing."""
 
     def failed(self) -> None:
+        """Nothing."""
+
+    def undone(self, attempt: int, sql_state: str) -> None:
         """Nothing."""

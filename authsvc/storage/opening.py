@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from authsvc.clock import Clock, Randomness, system_randomness
 from authsvc.storage import sqlite
 from authsvc.storage.base import Store
-from authsvc.storage.batches import BatchObserver
+from authsvc.storage.batches import StoreObserver
 from authsvc.storage.errors import BackendMissing, StoreUnfit, StoreUrlInvalid
 from authsvc.storage.migrate import Migration
 from authsvc.storage.rows.restoring import BackedUp, Check, Progress, Restored
@@ -28,23 +28,26 @@ def open_store(
     randomness: Randomness = system_randomness,
     exclusive: bool = False,
     migrate: bool = False,
-    observer: BatchObserver | None = None,
+    observer: StoreObserver | None = None,
 ) -> Store:
     """Open the store at ``url``.
 
     ``exclusive`` is for who replaces what is there: refuse (``StoreInUse``) while anybody else has the store open, and
-    keep all others out. Otherwise any number may, here and in other processes: each follows the others. A SQLite file
-    is made and migrated as needed, and ``clock`` is its clock; a PostgreSQL database is migrated with ``migrate`` only,
-    since others may be using it, and has a clock of its own. ``observer`` is told of the batches that a SQLite store
-    writes. Raises ``StoreRefused`` where an operator has to act, ``Unavailable`` where the engine cannot do it now,
-    ``OSError`` where the files cannot be made.
+    keep all others out. Otherwise any number may, here and in other processes: each follows the others. A store of an
+    older schema is refused (``SchemaTooOld``), or with ``migrate`` brought to this program's: a SQLite file only while
+    nobody else has it open (``StoreInUse``). A SQLite file is made where there is none, and ``clock`` is its clock; an
+    empty PostgreSQL database counts as old, and has a clock of its own. ``observer`` is told of the batches that a
+    SQLite store writes, and of what rivals undo on PostgreSQL. Raises ``StoreRefused`` where an operator has to act,
+    ``Unavailable`` where the engine cannot do it now, ``OSError`` where the files cannot be made.
     """
     if _is_postgres(url):
         with _driver_wanted():
             from authsvc.storage import postgres  # noqa: PLC0415 - here and below: its driver is an extra
-        return postgres.open_postgres(url, exclusive=exclusive, migrate=migrate)
+        return postgres.open_postgres(url, exclusive=exclusive, migrate=migrate, observer=observer)
     path = sqlite_path(url)
-    return sqlite.open_sqlite(path, clock=clock, randomness=randomness, exclusive=exclusive, observer=observer)
+    return sqlite.open_sqlite(
+        path, clock=clock, randomness=randomness, exclusive=exclusive, migrate=migrate, observer=observer
+    )
 
 
 def store_exists(url: str) -> bool | None:

@@ -12,6 +12,7 @@ from authsvc.storage.base import Store
 from authsvc.tokens.audit import TokenAudit
 from authsvc.tokens.derived_ids import DerivedIds
 from authsvc.tokens.lifetimes import expiry
+from authsvc.tokens.lines import TokenLines
 from authsvc.tokens.mint import Grant, Mint, MintedToken
 from authsvc.tokens.opening import open_session
 from authsvc.tokens.refresh_token import RefreshTicket, RefreshTokens
@@ -46,6 +47,7 @@ class Issue:
         refresh_tokens: RefreshTokens,
         ids: DerivedIds,
         audit: TokenAudit,
+        lines: TokenLines,
         catching_up: CatchingUp,
     ) -> None:
         self._view = view
@@ -54,6 +56,7 @@ class Issue:
         self._refresh_tokens = refresh_tokens
         self._ids = ids
         self._audit = audit
+        self._lines = lines
         self._catching_up = catching_up
 
     def issue(self, principal: Principal, request: IssueRequest, *, deadline: Deadline | None = None) -> IssuedToken:
@@ -69,6 +72,7 @@ class Issue:
         trust, subject, grant = self.judge(principal, request, deadline=deadline)
         if not request.refreshable:
             issued = IssuedToken(self._mint.mint(trust, grant))
+            self._lines.minted(principal, issued.minted.token)
         else:
             issued = self._issue_with_session(principal, trust, request, subject, grant, deadline)
         self._audit.issued(principal, issued.minted.token, request.request_id)
@@ -123,6 +127,7 @@ class Issue:
         opened = open_session(
             self._store, self._mint, trust, principal, request, grant, session_id=session_id, deadline=deadline
         )
+        self._lines.opened(principal, opened.session, now=opened.now)
         return IssuedToken(opened.minted, self._refresh_text(opened.session), opened.session.idle_expires_at)
 
     def _refresh_text(self, session: Session) -> str:

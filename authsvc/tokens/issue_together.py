@@ -14,6 +14,7 @@ from authsvc.errors import AuthError
 from authsvc.model import Principal
 from authsvc.tokens.audit import TokenAudit
 from authsvc.tokens.issue import Issue, IssuedToken
+from authsvc.tokens.lines import TokenLines
 from authsvc.tokens.mint import Draft, Mint
 from authsvc.tokens.requests import IssueRequest
 
@@ -28,10 +29,11 @@ class IssueWish(NamedTuple):
 class IssueTogether:
     """What ``Issue`` does, for those of many that nothing speaks against."""
 
-    def __init__(self, issue: Issue, mint: Mint, audit: TokenAudit) -> None:
+    def __init__(self, issue: Issue, mint: Mint, audit: TokenAudit, lines: TokenLines) -> None:
         self._issue = issue
         self._mint = mint
         self._audit = audit
+        self._lines = lines
 
     def issue(self, wishes: Sequence[IssueWish]) -> list[IssuedToken | None]:
         """A token for each; None for a wish that is left to ``Issue``, for which nothing was done."""
@@ -39,6 +41,7 @@ class IssueTogether:
         minted = self._mint.sign_each({place: draft for place, draft in drafted if draft is not None})
         for place, token in minted.items():
             self._audit.issued(wishes[place].principal, token.token, wishes[place].request.request_id)
+        self._lines.minted_together((wishes[place].principal, token.token) for place, token in minted.items())
         return [IssuedToken(minted[place]) if place in minted else None for place in range(len(wishes))]
 
     def _drafted(self, wish: IssueWish) -> Draft | None:

@@ -18,10 +18,11 @@ from authsvc.trust.view import AppTrust
 
 @dataclass(frozen=True, slots=True)
 class OpenedSession:
-    """A session with a fresh access token of it."""
+    """A session with a fresh access token of it. ``now``: by this call, and not by an earlier delivery of it."""
 
     session: Session
     minted: MintedToken
+    now: bool
 
 
 def request_id_hash(request_id: str) -> bytes:
@@ -50,15 +51,15 @@ def open_session(
     kept = store.open_session(fresh, deadline=deadline)
     opened_now = kept._replace(created_revision=fresh.created_revision) == fresh
     if opened_now and not request.request_id:
-        return OpenedSession(kept, minted)
+        return OpenedSession(kept, minted, now=True)
     # It may be the session of an earlier delivery, which may have ended: the store knows.
     state = store.session_state(session_id, deadline=deadline)
     if state is None:  # purged between the two statements: it had ended long ago
         return open_session(store, mint, trust, principal, request, grant, session_id=session_id, deadline=deadline)
     refuse_ended(state)
     if opened_now:
-        return OpenedSession(kept, minted)
-    return OpenedSession(state.session, mint.mint_for_session(trust, state.session))
+        return OpenedSession(kept, minted, now=True)
+    return OpenedSession(state.session, mint.mint_for_session(trust, state.session), now=False)
 
 
 def _new_session(

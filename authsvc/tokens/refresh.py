@@ -9,11 +9,12 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from authsvc.clock import Deadline
-from authsvc.errors import CallerForbidden, Faults, Reason, RefreshRefused, Unavailable
+from authsvc.errors import AuthError, CallerForbidden, Faults, Reason, RefreshRefused, Unavailable
 from authsvc.model import AuditEvent, Principal, Session, session_text
 from authsvc.storage.base import SessionState, Store
 from authsvc.tokens.audit import TokenAudit
 from authsvc.tokens.changes import access_ttl, changed_session
+from authsvc.tokens.lines import TokenLines
 from authsvc.tokens.mint import Mint, MintedToken
 from authsvc.tokens.opening import request_id_hash
 from authsvc.tokens.refresh_token import RefreshTicket, RefreshTokens
@@ -70,6 +71,7 @@ class Refresh:
         mint: Mint,
         refresh_tokens: RefreshTokens,
         audit: TokenAudit,
+        lines: TokenLines,
         *,
         count: Callable[[Outcome], None] = _uncounted,
     ) -> None:
@@ -78,6 +80,7 @@ class Refresh:
         self._mint = mint
         self._refresh_tokens = refresh_tokens
         self._audit = audit
+        self._lines = lines
         self._count = count
 
     def refresh(
@@ -92,8 +95,12 @@ class Refresh:
 
     def find(self, request: RefreshRequest, *, deadline: Deadline | None = None) -> FoundSession:
         """The session that a request is about; whether the caller may go on with it is not judged yet."""
-        ticket = self.ticket(request)
-        state = self._found(self._store.session_state(ticket.session_id, deadline=deadline))
+        try:
+            ticket = self.ticket(request)
+            state = self._found(self._store.session_state(ticket.session_id, deadline=deadline))
+        except RefreshRefused as refusal:
+            self._lines.refused(refusal)
+            raise
         return FoundSession(state, ticket.generation)
 
     def ticket(self, request: RefreshRequest) -> RefreshTicket:
@@ -112,9 +119,13 @@ class Refresh:
         self, principal: Principal, request: RefreshRequest, found: FoundSession, *, deadline: Deadline | None = None
     ) -> RefreshedToken:
         """Rotate or replay the session that ``find`` found for this request."""
-        trust = self._allowed(principal, found.state.session, deadline)
         presented = Presented(found.generation, request_id_hash(request.request_id))
-        refreshed = self._settle(principal, trust, found.state, presented, request, deadline)
+        try:
+            trust = self._allowed(principal, found.state.session, deadline)
+            refreshed = self._settle(principal, trust, found.state, presented, request, deadline)
+        except AuthError as refusal:
+            self._lines.refused(refusal, found.state.session, found.generation)
+            raise
         self._audit.refreshed(principal, refreshed.minted.token, request.request_id, rotated=refreshed.rotated)
         return refreshed
 
@@ -139,7 +150,7 @@ class Refresh:
             changed = changed_session(request, state.session)
             if fate is Fate.REPLAY:
                 minted = self._mint.mint_for_session(trust, state.session, ttl=access_ttl(request, state.session))
-                return self._answer(minted, state.session, rotated=False)
+                return self._answer(principal, minted, state.session, rotated=False)
             minted = self._mint.mint_for_session(trust, changed, ttl=access_ttl(request, changed))
             turned = self._store.turn_session(
                 state.session.id,
@@ -150,7 +161,7 @@ class Refresh:
                 deadline=deadline,
             )
             if turned is not None:
-                return self._answer(minted, turned, rotated=True)
+                return self._answer(principal, minted, turned, rotated=True)
             state = self._found(self._store.session_state(state.session.id, deadline=deadline))
         raise Unavailable(Reason.STORE_UNAVAILABLE, detail="reading and turning a session contradict each other")
 
@@ -178,10 +189,12 @@ class Refresh:
         )
         if self._store.revoke_session(session.id, Reason.REFRESH_TOKEN_REUSED, event, deadline=deadline):
             self._count(Outcome.REUSED)  # by this call: of several that find it together, one ends the session
+            self._lines.reused(principal, session)
         raise RefreshRefused(Reason.REFRESH_TOKEN_REUSED)
 
-    def _answer(self, minted: MintedToken, session: Session, *, rotated: bool) -> RefreshedToken:
+    def _answer(self, principal: Principal, minted: MintedToken, session: Session, *, rotated: bool) -> RefreshedToken:
         self._count(Outcome.TURNED if rotated else Outcome.REPLAYED)
+        self._lines.turned(principal, session, rotated=rotated)
         ticket = RefreshTicket(self._store.epoch, session.id, session.generation)
         return RefreshedToken(minted, self._refresh_tokens.text_of(ticket), session.idle_expires_at, rotated)
 

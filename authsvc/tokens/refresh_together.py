@@ -15,6 +15,7 @@ from authsvc.errors import AuthError, CallerForbidden, Reason, Unavailable
 from authsvc.model import Principal, Session, SessionId
 from authsvc.storage.base import SessionState, Store, Turn
 from authsvc.tokens.audit import TokenAudit
+from authsvc.tokens.lines import TokenLines
 from authsvc.tokens.mint import Draft, Mint
 from authsvc.tokens.opening import request_id_hash
 from authsvc.tokens.refresh import Outcome, Refresh, RefreshedToken
@@ -66,6 +67,7 @@ class RefreshTogether:
         mint: Mint,
         refresh_tokens: RefreshTokens,
         audit: TokenAudit,
+        lines: TokenLines,
         *,
         count: Callable[[Outcome], None],
     ) -> None:
@@ -75,6 +77,7 @@ class RefreshTogether:
         self._mint = mint
         self._refresh_tokens = refresh_tokens
         self._audit = audit
+        self._lines = lines
         self._count = count
 
     def turn(self, wishes: Sequence[Wish], *, deadline: Deadline) -> list[RefreshedToken | InDoubt | None]:
@@ -105,6 +108,11 @@ class RefreshTogether:
                 answers[place] = RefreshedToken(token, self._child(one.turn), idle_expires_at, rotated=True)
                 self._count(Outcome.TURNED)
                 self._audit.refreshed(one.wish.principal, token.token, one.wish.request.request_id, rotated=True)
+        self._lines.turned_together(
+            (one.wish.principal, minted[place].token, one.turn.generation + 1)
+            for place, one in ready.items()
+            if answers[place] is not None
+        )
         return answers
 
     def _ticket(self, wish: Wish) -> RefreshTicket | None:

@@ -22,6 +22,7 @@ from authsvc.model import (
 )
 from authsvc.signing.rejected import Rejected
 from authsvc.storage.base import Store
+from authsvc.tokens.lines import TokenLines
 from authsvc.tokens.refresh_token import RefreshTokens
 from authsvc.tokens.requests import Seconds
 from authsvc.tokens.revocable import check_issued_before, check_target, moment_of, unknown_token, without_token_id
@@ -59,12 +60,20 @@ class Revoke:
     """The use case behind ``AuthService.RevokeTokens``. It works for suspended apps too."""
 
     def __init__(
-        self, view: TrustView, store: Store, verifier: Verifier, refresh_tokens: RefreshTokens, *, clock: Clock
+        self,
+        view: TrustView,
+        store: Store,
+        verifier: Verifier,
+        refresh_tokens: RefreshTokens,
+        lines: TokenLines,
+        *,
+        clock: Clock,
     ) -> None:
         self._view = view
         self._store = store
         self._verifier = verifier
         self._refresh_tokens = refresh_tokens
+        self._lines = lines
         self._clock = clock
 
     def revoke(self, principal: Principal, request: RevokeRequest, *, deadline: Deadline | None = None) -> Revision:
@@ -103,16 +112,19 @@ class Revoke:
         event = self._event(order, "user.revoked" if user_id else "all_users.revoked", user_id or "")
         if moment is not None:
             event = replace(event, reason=f"issued before {moment.isoformat()}")
-        return self._store.raise_watermark(
+        revision = self._store.raise_watermark(
             order.app.api_key, user_id, event, issued_before=moment, deadline=order.deadline
         )
+        self._lines.ended_all(order.principal, order.app.api_key, user_id, revision)
+        return revision
 
     def _end_session(self, order: _Order, session_id: SessionId | None) -> Revision:
         state = None if session_id is None else self._store.session_state(session_id, deadline=order.deadline)
         if session_id is None or state is None or state.session.api_key != order.app.api_key:
             return self._view.revision  # there is nothing to end, and nothing to wait for
         event = self._event(order, "session.revoked", session_text(session_id))
-        self._store.revoke_session(session_id, REVOKED, event, deadline=order.deadline)
+        if self._store.revoke_session(session_id, REVOKED, event, deadline=order.deadline):
+            self._lines.ended(order.principal, state.session)
         return self._head(order)
 
     def _end_token(self, order: _Order, text: str) -> Revision:
@@ -130,7 +142,9 @@ class Revoke:
 
     def _end_token_id(self, order: _Order, token_id: TokenId, until: datetime | None) -> Revision:
         event = self._event(order, "token.revoked", token_id)
-        return self._store.revoke_token(order.app.api_key, token_id, until, event, deadline=order.deadline)
+        revision = self._store.revoke_token(order.app.api_key, token_id, until, event, deadline=order.deadline)
+        self._lines.revoked(order.principal, order.app.api_key, revision)
+        return revision
 
     def _claims_of(self, order: _Order, text: str) -> AccessClaims | None:
         """What a token of the app says; None where its key was revoked: then it is dead, and stays so."""

@@ -8,6 +8,7 @@ from authsvc.clock import Deadline
 from authsvc.errors import Faults
 from authsvc.model import ApiKey, Kind, Permission, Principal, TokenStatus
 from authsvc.tokens.development import DevelopmentNotice
+from authsvc.tokens.lines import TokenLines
 from authsvc.tokens.requests import ValidateRequest
 from authsvc.tokens.rules import check_after_revision
 from authsvc.trust.access import app_for, still_admitted
@@ -21,10 +22,18 @@ from authsvc.verify.verifier import Verifier
 class Validate:
     """The use case behind ``AuthService.ValidateToken``."""
 
-    def __init__(self, view: TrustView, verifier: Verifier, notice: DevelopmentNotice, catching_up: CatchingUp) -> None:
+    def __init__(
+        self,
+        view: TrustView,
+        verifier: Verifier,
+        notice: DevelopmentNotice,
+        lines: TokenLines,
+        catching_up: CatchingUp,
+    ) -> None:
         self._view = view
         self._verifier = verifier
         self._notice = notice
+        self._lines = lines
         self._catching_up = catching_up
 
     def arrival(self) -> int:
@@ -57,7 +66,7 @@ class Validate:
         verdict = self._verifier.verify(
             request.token, api_key=trust.app.api_key, questions=questions, deadline=deadline
         )
-        return self._noticed(verdict, trust)
+        return self._noticed(principal, verdict, trust)
 
     def at_once(self, principal: Principal, request: ValidateRequest) -> Verdict | None:
         """The verdict, where nothing but the token itself is asked about and memory has all that it takes.
@@ -71,10 +80,12 @@ class Validate:
             return None
         questions = no_questions(principal.audiences)
         verdict = self._verifier.verdict(request.token, trust.app.api_key, questions)
-        return None if verdict.status is TokenStatus.KEY_UNKNOWN else self._noticed(verdict, trust)
+        return None if verdict.status is TokenStatus.KEY_UNKNOWN else self._noticed(principal, verdict, trust)
 
-    def _noticed(self, verdict: Verdict, trust: AppTrust) -> Verdict:
-        if verdict.token is not None and verdict.active and verdict.token.claims.kind is Kind.DEVELOPMENT:
+    def _noticed(self, principal: Principal, verdict: Verdict, trust: AppTrust) -> Verdict:
+        if not verdict.active:
+            self._lines.not_active(principal, trust.app.api_key, verdict)
+        elif verdict.token is not None and verdict.token.claims.kind is Kind.DEVELOPMENT:
             self._notice.accepted(trust.app.api_key)
         return verdict
 

@@ -8,10 +8,10 @@ from typing import Final
 
 from authsvc.clock import Clock, Deadline, deadline_after
 from authsvc.errors import AuthError, Reason
-from authsvc.logs import Logger
+from authsvc.logs import Level, Logger
 from authsvc.storage.base import Store
-from authsvc.trust.feed import Feed
-from authsvc.trust.freshness import Freshness
+from authsvc.trust.feed import Feed, Learnt
+from authsvc.trust.freshness import Began, Freshness
 from authsvc.trust.looks import Looks
 from authsvc.trust.view import TrustView
 
@@ -25,6 +25,7 @@ BREATH_SECONDS: Final = 0.005
 """The least time between two looks of the thread: what many others write is read in few pages."""
 
 _FIRST_PAUSE: Final = 0.01
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _PRUNE_EVERY: Final = timedelta(hours=1)
 
 
@@ -41,6 +42,7 @@ class Follower:
         self._log = log
         self._clock = clock
         self.looks = Looks(self._look)
+        feed.subscribe(self._learnt)
         self._pruned = clock()
         self._lost = False
         self._stopping = threading.Event()
@@ -71,9 +73,31 @@ class Follower:
         return not self._lost
 
     def _look(self, deadline: Deadline | None) -> None:
-        began = self._freshness.begin()
+        began, before, age = self._freshness.begin(), self._view.revision, self._freshness.age
         self._feed.catch_up(deadline=deadline)
         self._freshness.looked(began)
+        self._followed(self._view.revision - before, age, began)
+
+    def _followed(self, count: int, age: timedelta, began: Began) -> None:
+        """Say how far behind this process was: by how many commits of others, and since when it had not looked."""
+        if self._log.writes(Level.DEBUG if count else Level.TRACE):
+            write = self._log.debug if count else self._log.trace
+            write(
+                "commits of others followed" if count else "nothing to follow",
+                count=count,
+                revision=self._view.revision,
+                behind_ms=age / _MILLISECOND,
+                elapsed_ms=(self._freshness.begin().nanoseconds - began.nanoseconds) / 1_000_000,
+            )
+
+    def _learnt(self, learnt: Learnt) -> None:
+        if learnt.reloaded:
+            self._log.info("everything was read again: too much had changed", revision=learnt.reached)
+        elif self._log.writes(Level.DEBUG):
+            kinds = sorted({type(change).__name__ for change in learnt.changes})
+            self._log.debug(
+                "changes are known", count=len(learnt.changes), revision=learnt.reached, detail=" ".join(kinds)
+            )
 
     def _run(self) -> None:
         pause = _FIRST_PAUSE

@@ -1694,7 +1694,7 @@ class ScopeLevel(_message.Message):
     """Names the scope, required; GetLogging lists them."""
     level: _builtins.str
     """`trace`, `debug`, `info`, `warn` or `error`. Empty: the scope follows `default`, and `default`
-    what is built in.
+    what is built in; `audit` never follows it and has `info` again.
     """
     def __init__(
         self,

@@ -42,15 +42,17 @@ def test_of_many_at_once_one_is_audited(scene: Scene, method: str, action: str) 
 
 def _suspend(scene: Scene, store: Store) -> Callable[[], Any]:
     domain = scene.server.domain
+    log = domain.logs.get_logger("apps")
     apps = AppsAdmin(
-        domain.view, store, domain.keys, issuer="authsvc", clock=scene.server.clock, randomness=system_randomness
+        domain.view, store, domain.keys, log, issuer="authsvc", clock=scene.server.clock, randomness=system_randomness
     )
     return partial(apps.set_suspended, a_principal(), ApiKey("acme"), True, etag_version=None)
 
 
 def _disable(scene: Scene, store: Store) -> Callable[[], Any]:
     domain = scene.server.domain
-    accounts = AccountsAdmin(domain.view, store, clock=scene.server.clock, randomness=system_randomness)
+    log = domain.logs.get_logger("accounts")
+    accounts = AccountsAdmin(domain.view, store, log, clock=scene.server.clock, randomness=system_randomness)
     return partial(accounts.set_disabled, a_principal(), scene.edge.id, True, etag_version=None)
 
 

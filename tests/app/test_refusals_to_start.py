@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 import re
 import socket
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from authsvc.app import Refused
 from authsvc.app.refusals import check_exposure, kek_of, refusing, settings_of_process
+from authsvc.clock import system_clock, system_randomness
 from authsvc.config import Settings
 from authsvc.errors import Reason, Unavailable
 from authsvc.storage.errors import Unreachable
+from authsvc.storage.migrate import shipped
+from authsvc.storage.sqlite.connection import Database
+from authsvc.storage.sqlite.files import prepare
+from authsvc.storage.sqlite.schema import bring_up
 from tests.app.processes import refusal, serving
 
 KEK_HELP = "make one with: (umask 077; head -c 32 /dev/urandom > kek)"
@@ -53,6 +59,28 @@ def test_a_store_under_another_kek_does_not_start(state_dir: Path, kek: Path) ->
     assert refusal(state, AUTHSVC_KEK_FILE=str(other)) == (
         "sealed under another KEK: give the server the KEK file this store was last sealed with"
     )
+
+
+def _an_old_store(state: Path) -> None:
+    """A store of the first schema in a state directory."""
+    path = state / "authsvc.db"
+    prepare(path)
+    connection = Database(path, timedelta(seconds=5)).connect()
+    bring_up(connection, shipped("sqlite")[:1], clock=system_clock, randomness=system_randomness)
+    connection.close()
+
+
+def test_a_store_of_an_older_schema_is_not_migrated_unasked(state_dir: Path, kek: Path) -> None:
+    """A server says what to run; a development server migrates by itself, and serves."""
+    state = state_dir / "state"
+    _an_old_store(state)
+    known = len(shipped("sqlite"))
+    said = refusal(state, AUTHSVC_KEK_FILE=str(kek))
+    assert said.startswith(f"the store's schema is version 1, this program needs {known}: run `authsvc migrate`")
+    with serving(state, "--dev") as server:
+        server.target()
+        server.signal()
+        assert server.exit_code() == 0
 
 
 def test_a_port_that_is_taken_stops_the_start(state_dir: Path, kek: Path) -> None:

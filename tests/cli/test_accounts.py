@@ -158,12 +158,26 @@ def bootstrap(offline: Run, tmp_path: Path, name: str, *more: str) -> tuple[int,
 
 def test_the_first_account_is_made_on_the_store(offline: Run, tmp_path: Path) -> None:
     """Once: its credential is in the file, and a second time is refused with a sentence."""
-    code, out, _ = bootstrap(offline, tmp_path, "ops")
+    code, out, err = bootstrap(offline, tmp_path, "ops")
+    assert err == "", "nobody asked for lines of a log"
     path = tmp_path / "ops.credential"
     assert (code, path.stat().st_mode & 0o777) == (0, 0o600)
     assert path.read_text().startswith(f"ask1_{out.split()[1]}_")
     again, _, err = bootstrap(offline, tmp_path, "more")
     assert (again, err.partition(":")[0], (tmp_path / "more.credential").exists()) == (1, "BOOTSTRAP_REFUSED", False)
+
+
+def test_commands_on_the_store_log_what_is_asked_for(offline: Run, tmp_path: Path) -> None:
+    """With levels in the settings a command says what it did, and how it ended, a refusal too."""
+    bootstrap(offline, tmp_path, "ops")
+    environ = {"AUTHSVC_KEK_FILE": str(tmp_path / "kek"), "AUTHSVC_LOG_LEVELS": "cli=debug"}
+    for name, outcome, changed in (("ops", "done", ["account.recovered"]), ("", "refused", [])):
+        arguments = ("accounts", "recover", "--name", name, "--credential-file", str(tmp_path / "again"))
+        said = [json.loads(line) for line in offline(*arguments, **environ).err.splitlines() if line.startswith("{")]
+        lines = [(line["message"], line["action"]) for line in said if line["scope"] == "cli"]
+        assert lines == [("command begins", "accounts recover"), ("command ended", "accounts recover")]
+        assert said[-1]["outcome"] == outcome
+        assert [line["action"] for line in said if line["scope"] == "accounts"] == changed
 
 
 def test_an_account_is_recovered_on_the_store(offline: Run, tmp_path: Path) -> None:

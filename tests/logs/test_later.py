@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 from authsvc.logs import JsonLines, Later, Level, LoggerSystem
+from tests.storage.crowd import Background, Held
 
 
 class Done:
@@ -83,6 +84,33 @@ def test_nothing_is_lost_at_the_end() -> None:
     assert done.pieces == [1]
     later.add(2)
     assert done.pieces == [1, 2]
+    later.close()
+
+
+def test_who_adds_beyond_the_bound_does_a_share_of_the_work() -> None:
+    """65,536 pieces may wait; whoever adds another one goes on when they are done, so that no more ever wait."""
+    done, held, begun = Done(), Held(), threading.Event()
+
+    def do(batch: Sequence[int]) -> None:
+        held(batch)
+        done(batch)
+
+    later = Later(do, name="test")
+    later.add(0)
+    held.wait_until_reached()
+    for piece in range(1, 65_537):
+        later.add(piece)
+    assert done.pieces == [], "they wait, and nobody for them"
+
+    def release() -> None:
+        assert begun.wait(10)
+        held.release()
+
+    releasing = Background(release)
+    begun.set()
+    later.add(65_537)
+    assert done.pieces == list(range(65_538))
+    releasing.outcome()
     later.close()
 
 

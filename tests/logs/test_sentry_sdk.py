@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -108,6 +109,29 @@ def test_other_libraries_are_not_listened_to(client: SentryClient, transport: Ke
     assert transport.envelopes == []
     client.capture_event({"message": "x"})
     assert len(transport.envelopes) == 1, "the client would have sent it"
+
+
+def test_nothing_of_the_process_is_hooked(transport: KeepingTransport) -> None:
+    """Making a client brings none of the integrations that change how a process ends, logs or starts its threads."""
+    hooks = (sys.excepthook, logging.Logger.callHandlers, threading.Thread.start)
+    client = sentry_client(DSN, release="1", transport=transport)
+    client.capture_event({"message": "x"})
+    client.close()
+    assert (sys.excepthook, logging.Logger.callHandlers, threading.Thread.start) == hooks
+    assert transport.events[0]["sdk"]["integrations"] == []
+
+
+def test_breadcrumbs_of_the_program_stay_there(client: SentryClient, transport: KeepingTransport) -> None:
+    """What a program notes for its own Sentry client goes with that one's events, and with none of this one's."""
+    own = KeepingTransport()
+    with sentry_sdk.isolation_scope() as scope:
+        scope.set_client(sentry_sdk.Client(dsn=DSN.reveal(), transport=own, default_integrations=False))
+        sentry_sdk.add_breadcrumb(message=TEXT)
+        client.capture_event({"message": "ours"})
+        sentry_sdk.capture_message("theirs")
+    assert found(TEXT, own.wire)
+    assert b"ours" in transport.wire
+    assert not found(TEXT, transport.wire)
 
 
 def test_sentrys_own_client_is_untouched(client: SentryClient) -> None:

@@ -18,10 +18,13 @@ from authsvc.errors import Reason
 from authsvc.logs import LEVEL_NAMES, SERVER_SCOPES
 from authsvc.model import AuditEvent, LogLevel
 from authsvc.v1 import admin_pb2 as pb
+from authsvc.v1 import auth_pb2
 from tests.alarms import HandAlarms
 from tests.conftest import HandClock, RunningServer, StartServer
 from tests.refusals import refusal_of
 from tests.rows import Rows
+
+ISSUE = auth_pb2.IssueTokenRequest(api_key="dev", user=auth_pb2.User(id="sara"))
 
 Configure = Callable[..., dict[str, pb.LoggingScope]]
 
@@ -59,11 +62,14 @@ def lines(server: RunningServer, message: str) -> list[dict[str, Any]]:
 
 
 def test_every_scope_is_told(client: AuthClient) -> None:
-    """GetLogging lists each scope of the server and the default, in order, none of them temporary at first."""
+    """GetLogging lists each scope of the server and the default, in order, none of them temporary at first.
+
+    All follow the default but the audit, whose level is its own.
+    """
     scopes = client.admin.get_logging(pb.GetLoggingRequest()).scopes
     assert [scope.scope for scope in scopes] == sorted(("default", *SERVER_SCOPES))
     assert {scope.level for scope in scopes} == {"info"}
-    assert [scope.scope for scope in scopes if not scope.follows_default] == ["default"]
+    assert [scope.scope for scope in scopes if not scope.follows_default] == ["audit", "default"]
     assert not any(scope.HasField("expires_at") for scope in scopes)
 
 
@@ -302,3 +308,33 @@ def test_the_moment_of_the_end_is_a_real_time(configure: Configure, clock: HandC
     end = configure({"rpc": "debug"}, seconds=1)["rpc"].expires_at.ToDatetime(UTC)
     assert end == clock() + timedelta(seconds=1)
     assert end > datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def test_the_default_does_not_silence_the_audit(
+    server: RunningServer, client: AuthClient, configure: Configure
+) -> None:
+    """Issues are audited whatever the default's level is; an empty level is the audit's own again."""
+    configure({"default": "error"})
+    assert server.auth().IssueToken(ISSUE, metadata=server.metadata).token
+    assert len(lines(server, "token issued")) == 1
+    assert configure({"audit": ""})["audit"].level == "info"
+    assert server.auth().IssueToken(ISSUE, metadata=server.metadata).token
+    assert len(lines(server, "token issued")) == 2
+    assert lines(server, "issues and refreshes are not audited") == []
+
+
+@pytest.mark.parametrize("level", ["warn", "error"])
+def test_silencing_the_audit_is_said_in_the_audit(
+    server: RunningServer, client: AuthClient, configure: Configure, alarms: HandAlarms, level: str
+) -> None:
+    """Who sets its level by name may silence it: the audit says so, in a line that no level hides, and when it ends."""
+    configure({"audit": level}, seconds=60)
+    configure({"rpc": "debug"}, seconds=120)  # says nothing new about it
+    assert server.auth().IssueToken(ISSUE, metadata=server.metadata).token
+    assert lines(server, "token issued") == []
+    (line,) = lines(server, "issues and refreshes are not audited")
+    assert (line["scope"], line["level"], line["setting"]) == ("audit", "error", f"audit={level}")
+    alarms.ring_first()
+    assert len(lines(server, "issues and refreshes are audited again")) == 1
+    assert server.auth().IssueToken(ISSUE, metadata=server.metadata).token
+    assert len(lines(server, "token issued")) == 1

@@ -39,7 +39,9 @@ def revoke(
 ) -> Revision:
     """Revoke, as the service's caller unless another is given."""
     verifier = Verifier(service.domain.view, clock=service.clock, development_tokens=service.development_tokens)
-    use_case = Revoke(service.domain.view, service.store, verifier, service.refresh_tokens, clock=service.clock)
+    use_case = Revoke(
+        service.domain.view, service.store, verifier, service.refresh_tokens, service.lines, clock=service.clock
+    )
     return use_case.revoke(principal or service.principal, RevokeRequest(app, target, issued_before))
 
 

@@ -33,6 +33,7 @@ from authsvc.tokens.audit import TokenAudit
 from authsvc.tokens.derived_ids import DerivedIds
 from authsvc.tokens.development import DevelopmentNotice
 from authsvc.tokens.issue import Issue, IssuedToken
+from authsvc.tokens.lines import TokenLines
 from authsvc.tokens.mint import Mint
 from authsvc.tokens.refresh import Refresh, RefreshedToken
 from authsvc.tokens.refresh_token import RefreshTicket, RefreshTokens
@@ -84,11 +85,16 @@ class Service:
         view, audit = self.domain.view, TokenAudit(self.domain.logs.get_logger("audit"))
         catching_up = CatchingUp(view, self.domain.feed, self.domain.follower.looks, self.domain.freshness)
         self.mint = Mint(view, clock=self.clock, randomness=system_randomness, settle=catching_up.to_own)
-        self.issuing = Issue(view, self.store, self.mint, self.refresh_tokens, self.ids, audit, catching_up)
-        self.refreshing = Refresh(view, self.store, self.mint, self.refresh_tokens, audit)
+        self.issuing = Issue(view, self.store, self.mint, self.refresh_tokens, self.ids, audit, self.lines, catching_up)
+        self.refreshing = Refresh(view, self.store, self.mint, self.refresh_tokens, audit, self.lines)
         verifier = Verifier(view, clock=self.clock, development_tokens=self.development_tokens)
         notice = DevelopmentNotice(self.domain.logs.get_logger("tokens"), clock=self.clock)
-        self.validating = Validate(view, verifier, notice, catching_up)
+        self.validating = Validate(view, verifier, notice, self.lines, catching_up)
+
+    @property
+    def lines(self) -> TokenLines:
+        """What the use cases say of tokens and sessions."""
+        return TokenLines(*map(self.domain.logs.get_logger, ("tokens", "sessions", "signing")))
 
     def over(self, store: object) -> Service:
         """The same service, its use cases over another store: one that counts or fails."""

@@ -17,7 +17,7 @@ from tests.tokens.service import SARA, Service, a_principal, payload_of
 def issue(service: Service, *requests: IssueRequest, **who: Any) -> list[IssuedToken | None]:
     """Issue all of them at once, as ``principal`` where that is given."""
     audit = TokenAudit(service.domain.logs.get_logger("audit"))
-    together = IssueTogether(service.issuing, service.mint, audit)
+    together = IssueTogether(service.issuing, service.mint, audit, service.lines)
     return together.issue([IssueWish(who.get("principal", service.principal), request) for request in requests])
 
 
@@ -75,3 +75,15 @@ def test_a_caller_gets_nothing_for_the_app_of_another(service: Service) -> None:
     app = service.app()
     stranger = a_principal("stranger", apps=frozenset({service.app()}))
     assert issue(service, IssueRequest(api_key=app, subject=SARA), principal=stranger) == [None]
+
+
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_each_token_is_told_to_who_looks_for_it(service: Service, level: str) -> None:
+    """At debug the scope ``tokens`` says by which key each was minted; at info it says nothing."""
+    app = service.app()
+    service.domain.logs.configure_levels({"tokens": level})
+    minted = issue(service, *(IssueRequest(api_key=app, subject=UserSubject(user)) for user in ("sara", "tom")))
+    told = [(message, event["kid"]) for _, message, event in service.logged("tokens")]
+    wanted = [("token minted", answer.minted.token.key_id) for answer in minted if answer is not None]
+    assert told == (wanted if level == "debug" else [])
+    assert len(wanted) == 2

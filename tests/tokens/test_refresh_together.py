@@ -11,7 +11,7 @@ import pytest
 
 from authsvc.clock import deadline_after
 from authsvc.errors import Reason, RefreshRefused, Unavailable
-from authsvc.model import AuditEvent, KeyState, Principal
+from authsvc.model import AuditEvent, KeyState, Principal, session_text
 from authsvc.storage.base import Store, Turn
 from authsvc.tokens.audit import TokenAudit
 from authsvc.tokens.refresh import Outcome, RefreshedToken
@@ -31,6 +31,7 @@ def turn(service: Service, *texts: str | RefreshRequest, **who: Any) -> list[Ref
         service.mint,
         service.refresh_tokens,
         TokenAudit(service.domain.logs.get_logger("audit")),
+        service.lines,
         count=counted.append,
     )
     principal: Principal = who.get("principal", service.principal)
@@ -181,3 +182,16 @@ def test_a_turn_in_doubt_is_not_tried_again(service: Service) -> None:
     with pytest.raises(RefreshRefused):
         service.refresh(text)
     assert service.kept(text).revoked_at is not None
+
+
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_each_turn_is_told_to_who_looks_for_it(service: Service, level: str) -> None:
+    """At debug the scope ``sessions`` names each session that was turned, and no other; at info it says nothing."""
+    app = service.app()
+    texts = [service.session(app, UserSubject(f"user-{n}")) for n in range(3)]
+    service.domain.logs.configure_levels({"sessions": level})
+    service.revoke_session(texts[1])
+    turn(service, *texts)
+    told = [(message, event["session_id"], event["generation"]) for _, message, event in service.logged("sessions")]
+    turned = [("session turned", session_text(service.kept(texts[n]).id), 1) for n in (0, 2)]
+    assert told == (turned if level == "debug" else [])

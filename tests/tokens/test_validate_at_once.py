@@ -116,7 +116,7 @@ def test_what_is_too_old_to_answer_by_is_left_to_the_whole_way(service: Service)
     freshness.follow()
     catching_up = CatchingUp(view, service.domain.feed, service.domain.follower.looks, freshness)
     notice = DevelopmentNotice(service.domain.logs.get_logger("tokens"), clock=service.clock)
-    validating = Validate(view, Verifier(view, clock=service.clock), notice, catching_up)
+    validating = Validate(view, Verifier(view, clock=service.clock), notice, service.lines, catching_up)
     app = service.app()
     request = ValidateRequest(service.issue(app).minted.text, app)
     assert validating.at_once(service.principal, request) is not None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.races import presenting
 from tools import proofs, verify
 from tools.proofs import Part, Result
 
@@ -96,6 +97,13 @@ def test_the_commit_is_that_of_this_tree() -> None:
     """What git says is asked in the project's folder, and a question it cannot answer is answered by nothing."""
     assert verify.git("rev-parse", "--show-toplevel") in ("", str(verify.ROOT))
     assert verify.git("no-such-command") == ""
+
+
+@pytest.mark.parametrize("part", ["race", "race-postgres"])
+def test_the_race_is_run_often_enough(part: str) -> None:
+    """One refresh token presented by 64 at once: 500 rounds on each backend, unless told otherwise."""
+    assert presenting.CROWD == 64
+    assert (verify.PARTS[part].count, verify.PARTS[part].unit) == (500, "rounds")
 
 
 def test_every_part_is_described() -> None:

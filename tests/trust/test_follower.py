@@ -92,6 +92,33 @@ def test_it_looks_at_each_hint(worker: Worker, other: Worker, engine: Engine, fo
     assert set(engine.waits) == {0.25}
 
 
+def test_how_far_behind_it_was_is_said_at_debug(worker: Worker, other: Worker, follower: Follower) -> None:
+    """Others' commits with how many there were and since when nobody had looked; at trace also that there are none."""
+    worker.domain.logs.configure_levels({"trust": "trace"})
+    follower.look()
+    worker.log.clear()
+    for _ in range(2):
+        other.revoke()
+    follower.look()
+    follower.look()
+    assert ("DEBUG", "commits of others followed") in worker.said()
+    (followed,) = [event for _, message, event in worker.log if message == "commits of others followed"]
+    assert followed["count"] == 2
+    assert followed["revision"] == worker.domain.view.revision
+    assert followed["behind_ms"] >= 0
+    assert worker.said()[-1] == ("TRACE", "nothing to follow")
+
+
+def test_what_was_learnt_is_said_at_debug(worker: Worker, follower: Follower) -> None:
+    """Also of this process's own commits, and what kinds of things they were about."""
+    worker.domain.logs.configure_levels({"trust": "debug"})
+    worker.log.clear()
+    revision = worker.revoke()
+    known = [event for _, message, event in worker.log if message == "changes are known"]
+    assert known
+    assert {(event["revision"], event["count"], event["detail"]) for event in known} == {(revision, 1, "Watermark")}
+
+
 def test_loss_and_recovery_are_said_once(worker: Worker, engine: Engine, follower: Follower) -> None:
     """However often the store cannot be read, the log has one line; and one when it can be read again."""
     for fault in (Unavailable(Reason.STORE_UNAVAILABLE, detail="cut"), RuntimeError("canary: nobody foresaw this")):

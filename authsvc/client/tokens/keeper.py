@@ -61,6 +61,7 @@ class TokenKeeper:
         self.pace = pace
         logs = issuer.client.logs if issuer is not None and log_options is None else make_client_logs(log_options)
         self.log = logs.get_logger("client.tokens")
+        self._calls = logs.get_logger("client.interceptor")
         self._surroundings = Surroundings(issuer, chances.randomness, self.log, awaits=awaits)
         self._chances = chances
         self._renewal = Renewal(pace, chances.randomness)
@@ -108,7 +109,8 @@ class TokenKeeper:
         return self._renewal.ask(self.now(), once=once)
 
     def refused(self, text: str, status: TokenStatus) -> Step:
-        """The service answered ``status`` to a token. Raises ``TokenRefused`` where another one would not help."""
+        """A call was refused with ``status`` for its token. Raises ``TokenRefused`` where another would not help."""
+        self._calls.debug("a call's token was refused", reason=status, user_id=self.user_id)
         if status not in RENEWED_ON:
             raise faults.TokenRefused.saying(f"the service answers {status}, which another token does not change")
         return self._renewal.refused(text, self.now())

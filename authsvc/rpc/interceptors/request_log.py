@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
 import grpc
@@ -90,20 +91,34 @@ class RequestLog(Interceptor):
     def _write(self, calls: Sequence[_Over]) -> None:
         with self._log.together():
             for call in calls:
-                self._metrics.completed(call.method, call.code.name, call.reason, call.seconds)
-                write = self._log.error if call.code is grpc.StatusCode.INTERNAL else self._log.info
-                write(
-                    "call completed",
-                    method=call.method,
-                    code=call.code.name,
-                    reason=call.reason,
-                    duration_ms=round(call.seconds * 1000, 3),
-                    principal=call.principal,
-                    app=call.app,
-                    trace_id=call.trace_id or self._trace_ids(_TRACE_ID_BYTES).hex(),
-                    peer=call.peer,
-                    error_id=call.error_id,
-                )
+                # Each on its own: what is wrong with one call's number or line costs no other call its own.
+                try:
+                    self._metrics.completed(call.method, call.code.name, call.reason, call.seconds)
+                except Exception as fault:  # noqa: BLE001 - whatever it is, the call has its line
+                    self._tell("a call that is over was not counted", call, fault)
+                try:
+                    self._write_line(call)
+                except Exception as fault:  # noqa: BLE001 - and the next one its own
+                    self._tell("a call that is over has no line", call, fault)
+
+    def _write_line(self, call: _Over) -> None:
+        write = self._log.error if call.code is grpc.StatusCode.INTERNAL else self._log.info
+        write(
+            "call completed",
+            method=call.method,
+            code=call.code.name,
+            reason=call.reason,
+            duration_ms=round(call.seconds * 1000, 3),
+            principal=call.principal,
+            app=call.app,
+            trace_id=call.trace_id or self._trace_ids(_TRACE_ID_BYTES).hex(),
+            peer=call.peer,
+            error_id=call.error_id,
+        )
+
+    def _tell(self, message: str, call: _Over, fault: Exception) -> None:
+        with suppress(Exception):  # nothing is left to say it on
+            self._log.error(message, method=call.method, exception=fault)
 
 
 def _trace_id_of(call: Call) -> str:

@@ -9,6 +9,7 @@ from secrets import token_hex
 import psycopg
 from psycopg import errors, sql
 
+from authsvc.storage.batches import StoreObserver, Unobserved
 from authsvc.storage.errors import StoreUnfit
 from authsvc.storage.migrate import Migration, shipped
 from authsvc.storage.postgres.database import SETTINGS, Database, database_at
@@ -32,6 +33,7 @@ def open_postgres(
     *,
     exclusive: bool,
     migrate: bool = False,
+    observer: StoreObserver | None = None,
     present: Present = servers_clock,
     settings: Mapping[str, str] = SETTINGS,
 ) -> PostgresStore:
@@ -54,7 +56,7 @@ def open_postgres(
             undo.pop_all()
     origin = token_hex(8)
     hints = Hints(database, origin)
-    return PostgresStore(links, hints, lock, present=present, origin=origin)
+    return PostgresStore(links, hints, lock, present=present, origin=origin, observer=observer or Unobserved())
 
 
 def find_missing(url: str) -> tuple[Migration, ...]:

@@ -36,6 +36,7 @@ from authsvc.storage.base import (
     TrustState,
     Turn,
 )
+from authsvc.storage.batches import StoreObserver
 from authsvc.storage.postgres import (
     accounts,
     apps,
@@ -71,14 +72,16 @@ _PROBE = Statement(f"UPDATE meta SET probed_at = greatest({NOW}, probed_at + 1)"
 class PostgresStore:
     """The contract ``authsvc.storage.base.Store`` on one PostgreSQL database. Made by ``open_postgres``."""
 
-    def __init__(self, links: Links, hints: Hints, lock: StoreLock, *, present: Present, origin: str) -> None:
+    def __init__(
+        self, links: Links, hints: Hints, lock: StoreLock, *, present: Present, origin: str, observer: StoreObserver
+    ) -> None:
         self._links = links
         self._hints = hints
         self._announcer = Announcer()
         self._present = present
         self._lock = lock
         self._closing = threading.Lock()
-        self._transactions = Transactions(links, self._announcer, present, lock.check, origin)
+        self._transactions = Transactions(links, self._announcer, present, lock.check, origin, observer)
 
     @property
     def epoch(self) -> int:

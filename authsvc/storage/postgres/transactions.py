@@ -14,6 +14,7 @@ from typing import Final, TypeVar, cast
 import psycopg
 
 from authsvc.clock import Deadline, deadline_after, seconds_left
+from authsvc.storage.batches import StoreObserver
 from authsvc.storage.postgres.announcing import Announcement, Announcer, Fate
 from authsvc.storage.postgres.database import DEFAULT_SECONDS
 from authsvc.storage.postgres.faults import TRANSIENT, InDoubt, meaning, too_late, unavailable
@@ -42,17 +43,24 @@ class Transactions:
     """Safe to use from many threads at once.
 
     ``guard`` raises where nothing may be done now, and decides so by the deadline it is given. ``origin`` names the
-    store to those who are told of its commits.
+    store to those who are told of its commits. ``observer`` hears of what is begun again, and must not raise.
     """
 
     def __init__(
-        self, links: Links, announcer: Announcer, present: Present, guard: Callable[[Deadline], None], origin: str
+        self,
+        links: Links,
+        announcer: Announcer,
+        present: Present,
+        guard: Callable[[Deadline], None],
+        origin: str,
+        observer: StoreObserver,
     ) -> None:
         self._links = links
         self._origin = origin
         self._announcer = announcer
         self._present = present
         self._guard = guard
+        self._observer = observer
 
     def run(self, work: Callable[[Transaction], T], *, deadline: Deadline | None = None) -> T:
         """Do the work in a transaction and return what it returned, once that is durable.
@@ -94,12 +102,13 @@ class Transactions:
 
     def _repeat(self, work: Callable[[Link, Deadline], T], deadline: Deadline | None) -> T:
         until = _until(deadline, DEFAULT_SECONDS)
-        for pause in _pauses(until):
+        for attempt, pause in enumerate(_pauses(until), 1):
             try:
                 return self._with_link(lambda link: work(link, until), until, deadline)
             except TRANSIENT as fault:
                 if pause is None:
                     raise unavailable(fault) from None
+                self._observer.undone(attempt, fault.sqlstate or "")
                 threading.Event().wait(pause)
         raise AssertionError("the last attempt raises or returns")
 

@@ -21,7 +21,7 @@ from authsvc.storage.sqlite.faults import ENGINE_FAULTS, unavailable
 from authsvc.storage.sqlite.files import make_directory, prepare
 from authsvc.storage.sqlite.lock import Lock
 from authsvc.storage.sqlite.restoring import Restoration
-from authsvc.storage.sqlite.schema import bring_up, due
+from authsvc.storage.sqlite.schema import bring_up, due, is_of_old, refuse_old
 from authsvc.storage.sqlite.seat import refuse_empty, take_seat
 from authsvc.storage.sqlite.store import SqliteStore
 
@@ -37,11 +37,15 @@ def open_sqlite(
     clock: Clock,
     randomness: Randomness,
     exclusive: bool,
+    migrate: bool = False,
     observer: BatchObserver | None = None,
     busy_timeout: timedelta = BUSY_TIMEOUT,
     vfs: str | None = None,
 ) -> SqliteStore:
-    """Open the database at ``path``, making and migrating it as needed.
+    """Open the database at ``path``, making it where there is none; with ``migrate`` bring an older one to this schema.
+
+    Without it an older one is refused, and it is migrated only while nobody else has it open: whoever serves it would
+    find its tables changed underneath.
 
     ``exclusive``: refuse (``StoreInUse``) while anybody else has it open, and keep all others out; otherwise any number
     may, in this process and in others, but for one that wants it alone. ``vfs`` names a file system registered
@@ -49,6 +53,8 @@ def open_sqlite(
     """
     database = Database(path.absolute(), busy_timeout, vfs)
     prepare(database.path)
+    if migrate and is_of_old(find_missing(path), shipped(BACKEND)):
+        apply_missing(path, clock=clock, randomness=randomness)
     with contextlib.ExitStack() as undo:
         lock = undo.enter_context(contextlib.closing(Lock(database.path, alone=exclusive)))
         epoch = _bring_up(database, clock, randomness, seated=True)
@@ -114,6 +120,7 @@ def _bring_up(database: Database, clock: Clock, randomness: Randomness, *, seate
     with _connected(database) as connection:
         if seated:
             refuse_empty(connection, database.path)
+            refuse_old(connection, shipped(BACKEND))
         epoch = bring_up(connection, shipped(BACKEND), clock=clock, randomness=randomness)
         if seated:
             take_seat(connection, database.path)

@@ -1,7 +1,7 @@
 """Bringing a database file to the schema this program knows: the journal's kind, the migrations, the store's own row.
 
 Any number of processes may do this to one new file at the same time: each step is taken by one and found done by the
-rest.
+rest. What is not new is changed by who has it alone: see ``opening``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 import apsw
 
 from authsvc.clock import Clock, Randomness, to_microseconds
-from authsvc.storage.errors import NotAStore
+from authsvc.storage.errors import NotAStore, SchemaTooOld
 from authsvc.storage.migrate import Applied, Migration, missing
 from authsvc.storage.sqlite.connection import fetch
 
@@ -31,6 +31,18 @@ CREATE TABLE IF NOT EXISTS migrations (
 def due(connection: apsw.Connection, migrations: Sequence[Migration]) -> tuple[Migration, ...]:
     """What the database still needs, in order; changes nothing. Raises as ``bring_up``."""
     return missing(migrations, applied(connection))
+
+
+def refuse_old(connection: apsw.Connection, migrations: Sequence[Migration]) -> None:
+    """Raise ``SchemaTooOld`` for a store that has some of them and lacks others; otherwise as ``due``."""
+    needed = due(connection, migrations)
+    if is_of_old(needed, migrations):
+        raise SchemaTooOld(found=len(migrations) - len(needed), known=len(migrations))
+
+
+def is_of_old(needed: Sequence[Migration], migrations: Sequence[Migration]) -> bool:
+    """Whether a database that needs those of them is an older store: neither new nor up to date."""
+    return 0 < len(needed) < len(migrations)
 
 
 def bring_up(
@@ -62,14 +74,17 @@ def _use_write_ahead_log(connection: apsw.Connection) -> None:
 
 
 def _apply_next(connection: apsw.Connection, migrations: Sequence[Migration], clock: Clock) -> bool:
-    """Apply the first migration that is missing, in a transaction of its own; False when there is none."""
+    """Apply the first migration that is missing, in a transaction of its own; False when there is none.
+
+    A new store is made in one: nobody ever finds it half made, and takes it for an old one.
+    """
     if not due(connection, migrations):
         return False
     with writing(connection):
         fetch(connection, _REMEMBER)
         still = due(connection, migrations)  # again: another process may have been here meanwhile
-        if still:
-            _apply(connection, still[0], clock)
+        for migration in still if len(still) == len(migrations) else still[:1]:
+            _apply(connection, migration, clock)
     return True
 
 

@@ -10,10 +10,12 @@ import pytest
 
 from authsvc.client.attaching.details import CallDetails, Course, Placement
 from authsvc.client.tokens import faults
+from authsvc.logs import Level
 from authsvc.model import TokenStatus
 from tests.client.attaching.calling import KINDS_OF_CHANNEL, MESSAGES, Calling
 from tests.client.attaching.peer import KINDS, Peer, refusal, running_peer
 from tests.client.tokens.made import Provider, made_token
+from tests.logs.keeping import Keeping
 
 ANSWERS = {
     "UnaryUnary": [b"one"],
@@ -60,6 +62,17 @@ def test_a_refused_call_is_made_again(
     peer.reads_first = reads_first
     assert calling.make(kind, "sara", provider, token=OLD) == ANSWERS[kind]
     assert (peer.shown, provider.count) == ([f"Bearer {OLD}", f"Bearer {NEW}"], 1)
+
+
+def test_a_refused_token_is_told_at_debug(calling: Calling, provider: Provider) -> None:
+    """By the scope of the interceptors: what the peer said of it, and whose it was; never the token."""
+    sink = Keeping()
+    options = {"client.interceptor": {"level": "debug", "sink": sink}}
+    assert calling.make("UnaryUnary", "sara", provider, token=OLD, log_options=options) == ANSWERS["UnaryUnary"]
+    ((level, message, event),) = sink.calls
+    assert (level, message, event["scope"]) == (Level.DEBUG, "a call's token was refused", "client.interceptor")
+    assert (event["reason"], event["user_id"]) == ("EXPIRED", "sara")
+    assert OLD not in str(event)
 
 
 @pytest.mark.parametrize("kind", KINDS)

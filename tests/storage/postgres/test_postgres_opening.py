@@ -104,6 +104,16 @@ def test_a_failing_migration_leaves_nothing(database: Database) -> None:
     link.close()
 
 
+def test_a_migration_waits_for_a_table_only_so_long(place: PostgresPlace, database: Database) -> None:
+    """It may run as long as it needs, but while it waits for a table, and all others for it, a quarter of a minute."""
+    limits = "current_setting('lock_timeout') AS waits, current_setting('statement_timeout') AS runs"
+    later = Migration(len(KNOWN) + 1, "later", f"CREATE TABLE later AS SELECT {limits};")
+    place.open(clock=SettableClock()).close()
+    with closing(database.connect()) as link:
+        assert apply_due(link, [*KNOWN, later]) == (later,)
+        assert link.execute("SELECT waits, runs FROM later").fetchall() == [("15s", "0")]
+
+
 def test_a_newer_schema_is_refused(place: PostgresPlace, raw: Connection) -> None:
     """A store that a newer version migrated is refused with both versions, by all who look."""
     raw.execute("INSERT INTO migrations VALUES (%s, 'later', 'aa', 0)", (len(KNOWN) + 1,))

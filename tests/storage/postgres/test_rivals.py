@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -16,6 +17,7 @@ from authsvc.clock import deadline_after
 from authsvc.errors import DeadlinePassed, Unavailable
 from authsvc.model import App, Commit, Session
 from authsvc.storage.base import Store
+from authsvc.storage.batches import Unobserved
 from authsvc.storage.postgres import open_postgres
 from authsvc.storage.postgres.database import SETTINGS
 from authsvc.storage.postgres.links import SIZE
@@ -118,6 +120,39 @@ def test_trying_again_has_an_end(store: Store, raw: Connection, code: str, name:
     raw.execute("DROP TRIGGER fail ON sessions")
     assert now_kept(store, session) == session
     assert turn(store, session) is not None
+
+
+def test_what_a_rival_undid_is_told(place: PostgresPlace, clock: SettableClock, raw: Connection) -> None:
+    """Each time that something is begun again the observer hears which attempt failed, and why."""
+    heard = list[tuple[int, str]]()
+
+    class Observer(Unobserved):
+        """Keeps what it is told."""
+
+        def undone(self, attempt: int, sql_state: str) -> None:
+            heard.append((attempt, sql_state))
+
+    with closing(open_postgres(place.url, exclusive=False, present=clock, observer=Observer())) as store:
+        session = keep_session(store)
+        assert heard == []
+        always_failing(raw, "sessions", "40P01")
+        with pytest.raises(Unavailable):
+            turn(store, session, deadline=deadline_after(30))
+    assert heard == [(attempt, "40P01") for attempt in range(1, 10)]
+
+
+def test_a_unit_is_begun_ten_times_at_most(store: Store, raw: Connection) -> None:
+    """What rivals undo again and again is given up after ten attempts, however far its deadline is."""
+    session = keep_session(store)
+    raw.execute("CREATE SEQUENCE attempts")  # which no rollback takes back
+    raw.execute(
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$BEGIN PERFORM nextval('attempts'); RAISE SQLSTATE '40001'; END$$"
+    )
+    raw.execute("CREATE TRIGGER fail BEFORE UPDATE ON sessions FOR EACH ROW EXECUTE FUNCTION fail()")
+    with pytest.raises(Unavailable):
+        turn(store, session, deadline=deadline_after(30))
+    assert raw.execute("SELECT last_value FROM attempts").fetchall() == [(10,)]
 
 
 @pytest.mark.parametrize(

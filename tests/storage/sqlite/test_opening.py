@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,11 +14,13 @@ import apsw
 import pytest
 
 from authsvc.clock import system_randomness
-from authsvc.storage import open_store
-from authsvc.storage.errors import MigrationChanged, SchemaTooNew, StoreInUse
+from authsvc.storage import apply_missing, find_missing, open_store
+from authsvc.storage.errors import MigrationChanged, SchemaTooNew, SchemaTooOld, StoreInUse
 from authsvc.storage.migrate import Migration, shipped
 from authsvc.storage.sqlite import open_sqlite
 from authsvc.storage.sqlite.connection import Database, fetch
+from authsvc.storage.sqlite.files import prepare
+from authsvc.storage.sqlite.lock import Lock
 from authsvc.storage.sqlite.schema import bring_up
 from tests.storage.places import START, SettableClock, SqlitePlace
 from tests.storage.records import keep_app
@@ -158,6 +161,55 @@ def test_a_failing_migration_leaves_nothing(database: Database, clock: SettableC
     bring_up(connection, [*known, mended], clock=clock, randomness=system_randomness)
     assert fetch(connection, "SELECT count(*) FROM migrations") == [(len(known) + 1,)]
     connection.close()
+
+
+def test_a_new_store_is_made_whole_or_not_at_all(place: SqlitePlace, clock: SettableClock) -> None:
+    """All migrations of a new store are one transaction: nobody finds it half made and takes it for an old one."""
+    prepare(place.path)
+    known = shipped("sqlite")
+    broken = Migration(len(known) + 1, "broken", "INSERT INTO nowhere VALUES (1);")
+    connection = Database(place.path, timedelta(seconds=5)).connect()
+    with pytest.raises(apsw.SQLError, match="no such table"):
+        bring_up(connection, [*known, broken], clock=clock, randomness=system_randomness)
+    assert fetch(connection, "SELECT name FROM sqlite_schema") == []
+    connection.close()
+    place.open(clock=clock).ping()
+
+
+@pytest.fixture
+def old(place: SqlitePlace, clock: SettableClock) -> SqlitePlace:
+    """Where a store of the first schema is."""
+    prepare(place.path)
+    connection = Database(place.path, timedelta(seconds=5)).connect()
+    bring_up(connection, shipped("sqlite")[:1], clock=clock, randomness=system_randomness)
+    connection.close()
+    return place
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_an_older_schema_is_refused(old: SqlitePlace, clock: SettableClock, exclusive: bool) -> None:
+    """A store of an older schema is not migrated unasked: it is refused with what to run, and not changed."""
+    before, known = old.path.read_bytes(), len(shipped("sqlite"))
+    with pytest.raises(SchemaTooOld, match=f"version 1, this program needs {known}: run `authsvc migrate`"):
+        open_store(old.url, clock=clock, exclusive=exclusive)
+    assert old.path.read_bytes() == before
+    assert apply_missing(old.url, clock=clock) == shipped("sqlite")[1:]
+    open_store(old.url, clock=clock, exclusive=exclusive).close()
+
+
+def test_who_asks_for_it_migrates_a_store_that_nobody_else_has_open(old: SqlitePlace, clock: SettableClock) -> None:
+    """With ``migrate`` an older store is brought up, but never underneath a server that has it open."""
+    server = Lock(old.path, alone=False)  # as every server has it, also one of the older version
+    for _ in range(2):
+        with pytest.raises(StoreInUse):
+            open_store(old.url, clock=clock, migrate=True)
+    assert find_missing(old.url) == shipped("sqlite")[1:]
+    server.close()
+    with closing(open_store(old.url, clock=clock, migrate=True)) as store:
+        store.ping()
+        assert find_missing(old.url) == ()
+        # It has no need to be alone any more, and neither has whoever finds nothing to migrate.
+        open_store(old.url, clock=clock, migrate=True).close()
 
 
 def _alter(database: Database, statement: str, *values: object) -> None:
