@@ -18,9 +18,9 @@ from authsvc.app.refusals import kek_of, refusing, settings_of_process
 from authsvc.clock import Clock, system_clock, system_randomness
 from authsvc.config import Settings
 from authsvc.model import ApiKey, AuditEvent, KeyRecord, SealedSecret
-from authsvc.signing.sealing import Kek, Sealer, kek_id_of, load_kek, rewrapped
+from authsvc.signing.sealing import Kek, Sealer, kek_id_of, load_kek, refuse_unfinished, rewrapped
 from authsvc.storage import open_store, scrub
-from authsvc.storage.base import Store, TrustState
+from authsvc.storage.base import Store
 from authsvc.trust.learning import signing_key_place
 from authsvc.trust.secrets import GUEST_KEY_PURPOSE, REFRESH_KEY_PURPOSE, secret_place
 
@@ -83,7 +83,7 @@ def put_under(store: Store, old: Kek, new: Sealer, *, clock: Clock, progress: Pr
             )
         done += 1
         progress(done, total)
-    if any(kek_id_of(sealed) != new.kek.id for sealed in _sealed(store.trust_state())):
+    if any(kek_id_of(sealed) != new.kek.id for sealed in store.trust_state().sealed()):
         raise Refused("something was sealed meanwhile: run the same command again")
     return total
 
@@ -147,7 +147,9 @@ def _open() -> Iterator[tuple[Store, Sealer, Settings]]:
         sealer = Sealer(kek_of(settings), system_randomness)
         store = open_store(settings.store_url, clock=system_clock)
         try:
-            for secret in store.trust_state().secrets:  # with another KEK the servers could not read the new one
+            state = store.trust_state()
+            refuse_unfinished(state.sealed())
+            for secret in state.secrets:  # with another KEK the servers could not read the new one
                 sealer.open(secret.sealed, secret_place(secret.purpose, secret.number))
             yield store, sealer, settings
         finally:
@@ -156,11 +158,6 @@ def _open() -> Iterator[tuple[Store, Sealer, Settings]]:
 
 def _key_under(key: KeyRecord, old: Kek, new: Sealer) -> KeyRecord:
     return replace(key, sealed=rewrapped(key.sealed, signing_key_place(key.api_key, key.key_id), old, new))
-
-
-def _sealed(state: TrustState) -> Iterator[bytes]:
-    yield from (key.sealed for key in state.keys)
-    yield from (secret.sealed for secret in state.secrets)
 
 
 def _event(clock: Clock, action: str, api_key: ApiKey | str = "", *, subject: str = "") -> AuditEvent:

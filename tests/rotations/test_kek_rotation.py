@@ -110,18 +110,21 @@ class Interrupted(Exception):
     """What a power cut is to a program."""
 
 
+def until(step: int) -> Callable[[int, int], None]:
+    """Watches until so many steps are done."""
+
+    def progress(done: int, _: int) -> None:
+        if done == step:
+            raise Interrupted
+
+    return progress
+
+
 def test_interrupted_anywhere_it_goes_on(place: Place) -> None:
     """Cut off after each of its steps, again and again: whatever happens each record opens with one of the two, and
     the last run finishes."""
     with closing(place.open()) as store:
         before = opens_with(store, OLD)
-
-    def until(step: int) -> Callable[[int, int], None]:
-        def progress(done: int, _: int) -> None:
-            if done == step:
-                raise Interrupted
-
-        return progress
 
     for step in range(1, APPS + 3):
         with pytest.raises(Interrupted):
@@ -133,6 +136,23 @@ def test_interrupted_anywhere_it_goes_on(place: Place) -> None:
     rotate(place)
     with closing(place.open()) as store:
         assert opens_with(store, NEW) == before
+
+
+@pytest.mark.parametrize("kek", [OLD, NEW, OTHER], ids=["old", "new", "other"])
+def test_a_rotation_that_was_not_finished_is_named(place: Place, kek: Kek) -> None:
+    """Where some records are under one KEK and some under another nothing starts, whichever is given, and what to do is
+    said; once it is done the new one is enough."""
+    with pytest.raises(Interrupted):
+        rotate(place, until(APPS // 2))
+    with pytest.raises(SealBroken) as refused, open_domain(place.settings, kek):
+        pass
+    assert str(refused.value) == (
+        "a rotation of the KEK was begun and not finished: run `authsvc kek rotate --new-kek-file FILE` again, with "
+        "the new KEK in FILE and the old one in AUTHSVC_KEK_FILE"
+    )
+    rotate(place)
+    with open_domain(place.settings, NEW):
+        pass
 
 
 def test_a_record_that_neither_opens_stops_it(place: Place) -> None:
