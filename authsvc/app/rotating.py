@@ -94,10 +94,12 @@ def rotate_refresh_key(*, forget_old: bool = False) -> Rotated:
     It is published first and used once every server must know it. Tokens of the one before are good as ever. A third
     one takes the place of the oldest, once no session can show a token of that; ``forget_old`` ends those at once.
     """
-    with _open() as (store, sealer, _):
+    with _open() as (store, sealer, settings):
         longest = max((app.longest_session_ever for app in store.trust_state().apps), default=timedelta(0))
+        # The key before the newest goes on making tokens until every server must know the newest.
+        needed_for = settings.max_staleness + longest
         return add_next(
-            store, sealer, REFRESH_KEY_PURPOSE, needed_for=longest, forget_old=forget_old, clock=system_clock
+            store, sealer, REFRESH_KEY_PURPOSE, needed_for=needed_for, forget_old=forget_old, clock=system_clock
         )
 
 
