@@ -20,7 +20,7 @@ agree               so many answers of the service and of a verifier about the s
 verifiers           so many revocations, seen by 20 processes within 1 s; the service stopped: STALE; back: within 5 s
 client-day          a day of refreshes by so many users who share a client: lost replies, restarts, nobody logged out
 soak                so many sessions opened, refreshed and over, forgotten by a janitor: the file is as a new store's
-refresh-cost        a refresh with so many sessions in the store, in turns with 10,000: within 10 % (--count 10000000)
+refresh-cost        a refresh with so many sessions, and a tenth, in turns with 10,000: within 10 %, PostgreSQL too
 
 A result is a line on standard output and var/verify/<part>.json, with the commit and the date.
 """
