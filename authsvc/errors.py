@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -119,7 +119,7 @@ class Violation:
 class AuthError(Exception):
     """A refusal with a meaning.
 
-    ``metadata`` travels to the caller (short constant values), ``retry_after`` says when a repeat may
+    ``metadata`` travels to the caller (short values that are no secret), ``retry_after`` says when a repeat may
     succeed, ``detail`` is for the log only and never leaves the process.
     """
 
@@ -160,10 +160,14 @@ class RefreshRefused(AuthError):
 
 
 class KeyNotReady(AuthError):
-    """The app has no key in a state that signs, or the one that is named may not sign yet, or not again."""
+    """The app has no key in a state that signs, or the one that is named may not sign yet, or not again.
 
-    def __init__(self, *, detail: str = "") -> None:
-        super().__init__(Reason.KEY_NOT_READY, detail=detail)
+    ``signs_from`` is when it may, where only its lead time is missing; the metadata has it by that name, in RFC 3339.
+    """
+
+    def __init__(self, *, signs_from: datetime | None = None, detail: str = "") -> None:
+        told = {} if signs_from is None else {"signs_from": f"{signs_from.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"}
+        super().__init__(Reason.KEY_NOT_READY, metadata=told, detail=detail)
 
 
 class PreconditionFailed(AuthError):

@@ -15,11 +15,12 @@ follow              so many revocations of each kind, seen by the other of two p
 interleave          two revocations and a mint at once, on two processes, so many times: nothing survives that must not
 million             so many live revocations: memory and start of a worker, Validate against an empty view
 rotations           so many rotations of a key under load, on two processes; every fifth key revoked, seen within 1 s
+kill-kek            a rotation of the KEK killed at so many points on each backend, and run again: nothing is lost
 agree               so many answers of the service and of a verifier about the same tokens, by chance: all the same
 verifiers           so many revocations, seen by 20 processes within 1 s; the service stopped: STALE; back: within 5 s
 client-day          a day of refreshes by so many users who share a client: lost replies, restarts, nobody logged out
-soak                so many sessions opened, refreshed and over, on a hand clock: the file is as large as a new store's
-refresh-cost        a refresh with so many sessions in the store, in turns with 10,000: within 10 % (--count 10000000)
+soak                so many sessions opened, refreshed and over, forgotten by a janitor: the file is as a new store's
+refresh-cost        a refresh with so many sessions, and a tenth, in turns with 10,000: within 10 %, PostgreSQL too
 
 A result is a line on standard output and var/verify/<part>.json, with the commit and the date.
 """

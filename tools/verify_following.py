@@ -61,30 +61,34 @@ def weigh(count: int) -> Result:
     with ExitStack() as lifetimes:
         lifetimes.callback(server.close)
         empty, full = (_weighed(lifetimes, server, revocations) for revocations in (0, count))
-        held = million.memory(full[0])["now"] - million.memory(empty[0])["now"]
-        starting = [round(million.processor_seconds(peer), 2) for peer, _ in (empty, full)]
-        costs = million.validation_seconds([empty[0], full[0]], rounds=8, calls=1_000)
-        verdicts = million.verifying_seconds([0, count], rounds=20)
-        result.numbers |= {
-            "memory of the revocations, MB": round(held, 1),
-            "memory of the whole worker, MB": million.memory(full[0])["now"],
-            "most that it ever had, MB": million.memory(full[0])["most"],
-            "memory of an empty worker, MB": million.memory(empty[0])["now"],
-            "ready after s": round(full[1], 2),
-            "an empty one after s": round(empty[1], 2),
-            "processor time until then, s": starting,
-            "validate, us of processor time": [round(cost * 1e6, 1) for cost in costs],
-            "validate ratio": round(costs[1] / costs[0], 3),
-            "the verdict in it, us": [round(cost * 1e6, 2) for cost in verdicts],
+        peers = (empty[0], full[0])
+        memory = [million.memory(peer) for peer in peers]
+        starting = [round(million.processor_seconds(peer), 2) for peer in peers]
+        costs = {
+            "new": million.validation_seconds(peers, rounds=8, calls=1_000, repeated=False),
+            "repeated": million.validation_seconds(peers, rounds=8, calls=4_000, repeated=True),
         }
-    ratio = costs[1] / costs[0]
-    for what, value, most in (
-        ("MB of memory", held, MOST_MEGABYTES),
+        verdicts = million.verifying_seconds([0, count], rounds=20)
+    ratios = {tokens: each[1] / each[0] for tokens, each in costs.items()}
+    held = memory[1]["now"] - memory[0]["now"]
+    result.numbers |= {
+        "memory of the revocations, MB": round(held, 1),
+        "memory of the whole worker, MB": memory[1]["now"],
+        "most that it ever had, MB": memory[1]["most"],
+        "memory of an empty worker, MB": memory[0]["now"],
+        "ready after s": round(full[1], 2),
+        "an empty one after s": round(empty[1], 2),
+        "processor time until then, s": starting,
+        "validate, us of processor time": {of: [round(cost * 1e6, 1) for cost in each] for of, each in costs.items()},
+        "validate ratio": {of: round(ratio, 3) for of, ratio in ratios.items()},
+        "the verdict in it, us": [round(cost * 1e6, 2) for cost in verdicts],
+    }
+    bounds = [
+        ("MB of memory for the revocations", held, MOST_MEGABYTES),
         ("s to start", full[1], MOST_START_SECONDS),
-        ("times the price of an empty view", ratio, MOST_RATIO),
-    ):
-        if value > most:
-            result.faults.append(f"{value:.2f} {what}, and {most} are the most")
+        *((f"times the price of an empty view for {of} tokens", ratio, MOST_RATIO) for of, ratio in ratios.items()),
+    ]
+    result.faults += [f"{value:.2f} {what}, and {most} are the most" for what, value, most in bounds if value > most]
     return result
 
 

@@ -17,10 +17,11 @@ from authsvc.app import Refused
 from authsvc.app.commanding import command
 from authsvc.app.refusals import kek_of
 from authsvc.clock import Clock, system_clock, system_randomness
+from authsvc.config import Settings
 from authsvc.model import ApiKey, AuditEvent, KeyRecord, SealedSecret
-from authsvc.signing.sealing import Kek, Sealer, kek_id_of, load_kek, rewrapped
+from authsvc.signing.sealing import Kek, Sealer, kek_id_of, load_kek, refuse_unfinished, rewrapped
 from authsvc.storage import open_store, scrub
-from authsvc.storage.base import Store, TrustState
+from authsvc.storage.base import Store
 from authsvc.trust.learning import signing_key_place
 from authsvc.trust.secrets import GUEST_KEY_PURPOSE, REFRESH_KEY_PURPOSE, secret_place
 
@@ -82,7 +83,7 @@ def put_under(store: Store, old: Kek, new: Sealer, *, clock: Clock, progress: Pr
             )
         done += 1
         progress(done, total)
-    if any(kek_id_of(sealed) != new.kek.id for sealed in _sealed(store.trust_state())):
+    if any(kek_id_of(sealed) != new.kek.id for sealed in store.trust_state().sealed()):
         raise Refused("something was sealed meanwhile: run the same command again")
     return total
 
@@ -93,17 +94,19 @@ def rotate_refresh_key(*, forget_old: bool = False) -> Rotated:
     It is published first and used once every server must know it. Tokens of the one before are good as ever. A third
     one takes the place of the oldest, once no session can show a token of that; ``forget_old`` ends those at once.
     """
-    with _open("refresh-key rotate") as (store, sealer):
+    with _open("refresh-key rotate") as (store, sealer, settings):
         longest = max((app.longest_session_ever for app in store.trust_state().apps), default=timedelta(0))
+        # The key before the newest goes on making tokens until every server must know the newest.
+        needed_for = settings.max_staleness + longest
         return add_next(
-            store, sealer, REFRESH_KEY_PURPOSE, needed_for=longest, forget_old=forget_old, clock=system_clock
+            store, sealer, REFRESH_KEY_PURPOSE, needed_for=needed_for, forget_old=forget_old, clock=system_clock
         )
 
 
 def rotate_guest_key(*, forget_old: bool = False) -> Rotated:
     """Make the next key that ids of guests and sessions are derived by; a request repeated later than that is a new
     one. As ``rotate_refresh_key``."""
-    with _open("guest-key rotate") as (store, sealer):
+    with _open("guest-key rotate") as (store, sealer, _):
         return add_next(
             store, sealer, GUEST_KEY_PURPOSE, needed_for=_RETRIES_WITHIN, forget_old=forget_old, clock=system_clock
         )
@@ -140,25 +143,22 @@ def add_next(
 
 
 @contextmanager
-def _open(name: str) -> Iterator[tuple[Store, Sealer]]:
+def _open(name: str) -> Iterator[tuple[Store, Sealer, Settings]]:
     with command(name) as settings:
         sealer = Sealer(kek_of(settings), system_randomness)
         store = open_store(settings.store_url, clock=system_clock)
         try:
-            for secret in store.trust_state().secrets:  # with another KEK the servers could not read the new one
+            state = store.trust_state()
+            refuse_unfinished(state.sealed())
+            for secret in state.secrets:  # with another KEK the servers could not read the new one
                 sealer.open(secret.sealed, secret_place(secret.purpose, secret.number))
-            yield store, sealer
+            yield store, sealer, settings
         finally:
             store.close()
 
 
 def _key_under(key: KeyRecord, old: Kek, new: Sealer) -> KeyRecord:
     return replace(key, sealed=rewrapped(key.sealed, signing_key_place(key.api_key, key.key_id), old, new))
-
-
-def _sealed(state: TrustState) -> Iterator[bytes]:
-    yield from (key.sealed for key in state.keys)
-    yield from (secret.sealed for secret in state.secrets)
 
 
 def _event(clock: Clock, action: str, api_key: ApiKey | str = "", *, subject: str = "") -> AuditEvent:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from authsvc.cli.handshake import tls_fault
 from authsvc.cli.refusals import CommandFailed
 from authsvc.cli.target import Server
+from authsvc.cli.words import moment_words
+from authsvc.clock import system_clock
 
 if TYPE_CHECKING:
     from authsvc.client import AuthClientError, Violation
@@ -18,10 +21,24 @@ _NO_APP = ("api_key", "must name the app")
 
 def explained(error: AuthClientError, server: Server) -> CommandFailed:
     """The failure of a command whose call failed. Reason and code are the same where no authsvc answered."""
-    message = error.message if error.reason != error.code else _without_an_answer(error, server)
+    message = _told(error) if error.reason != error.code else _without_an_answer(error, server)
     retry = None if error.retry_after is None else error.retry_after.total_seconds()
     more = {"code": error.code, "metadata": dict(error.metadata), "retry_after_seconds": retry}
     return CommandFailed(error.reason, message, violations=[_fault(each) for each in error.violations], more=more)
+
+
+def _told(error: AuthClientError) -> str:
+    """What the service said, in the command's words where one of its options is what helps."""
+    if error.reason != "KEY_NOT_READY":
+        return error.message
+    try:
+        signs_from = datetime.fromisoformat(error.metadata.get("signs_from", "")).astimezone(UTC)
+    except ValueError:  # something else than its lead time is missing
+        return error.message
+    return (
+        f"the key may sign from {moment_words(signs_from, system_clock())}, and does so by itself then; with --now it "
+        "signs at once, and verifiers may not know it yet"
+    )
 
 
 def _fault(violation: Violation) -> Mapping[str, str]:

@@ -99,8 +99,8 @@ class KeysAdmin:
         """Let a pending key sign now; doing it twice is harmless.
 
         Raises ``NotFound`` (KEY_NOT_FOUND), ``Conflict`` for an old etag, and ``KeyNotReady`` for a key that was
-        retired or revoked, that is of another algorithm than the app is set to, or whose lead time is not over: unless
-        ``at_once``.
+        retired or revoked, that is of another algorithm than the app is set to, or whose lead time is not over (it says
+        from when the key may sign): unless ``at_once``.
         """
         trust, wanted = self._named(principal, api_key, deadline), _checked(key_id)
 
@@ -110,9 +110,10 @@ class KeysAdmin:
                 return None
             if key is not pending(keys, app):
                 raise KeyNotReady
-            early = present.now < self._cycle.signs_from(key)
+            signs_from = self._cycle.signs_from(key)
+            early = present.now < signs_from
             if early and not at_once:
-                raise KeyNotReady
+                raise KeyNotReady(signs_from=signs_from)
             return self._cycle.activated(keys, wanted, present, AT_ONCE if early else ASKED_FOR)
 
         done = self._make(trust, plan, principal, deadline)

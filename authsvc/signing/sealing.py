@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -103,6 +104,15 @@ class Sealer:
 def kek_id_of(sealed: bytes) -> bytes:
     """Which KEK a sealed text is under."""
     return sealed[1 : 1 + _KEK_ID]
+
+
+def refuse_unfinished(sealed: Iterable[bytes]) -> None:
+    """Raise ``SealBroken`` where some of a store's sealed texts are under one KEK and some under another."""
+    if len({kek_id_of(each) for each in sealed}) > 1:
+        raise SealBroken(
+            "a rotation of the KEK was begun and not finished: run `authsvc kek rotate --new-kek-file FILE` again, "
+            "with the new KEK in FILE and the old one in AUTHSVC_KEK_FILE"
+        )
 
 
 def rewrapped(sealed: bytes, place: Place, old: Kek, new: Sealer) -> bytes:

@@ -17,7 +17,7 @@ The store's clock is PostgreSQL's own (``clock_timestamp()``), and on SQLite the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
@@ -86,6 +86,11 @@ class TrustState:
     watermarks: Columns[Watermark]
     secrets: tuple[SealedSecret, ...] = ()
     levels: tuple[LogLevel, ...] = ()
+
+    def sealed(self) -> Iterator[bytes]:
+        """Everything in it that is sealed under a KEK."""
+        yield from (key.sealed for key in self.keys)
+        yield from (secret.sealed for secret in self.secrets)
 
 
 class SessionState(NamedTuple):

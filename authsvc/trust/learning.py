@@ -21,7 +21,7 @@ from authsvc.model import (
     Watermark,
 )
 from authsvc.signing.keyring import RingKey, ring_key
-from authsvc.signing.sealing import Place, SealBroken, Sealer
+from authsvc.signing.sealing import Place, SealBroken, Sealer, refuse_unfinished
 from authsvc.storage.base import TrustState
 from authsvc.trust.levels import Levels
 from authsvc.trust.secrets import ServiceSecrets
@@ -50,6 +50,8 @@ class Learning:
 
     def built(self, state: TrustState, known: TrustView, *, strict: bool) -> TrustView:
         """A view of that state; keys that ``known`` has are not opened again. Raises ``SealBroken`` where strict."""
+        if strict:
+            refuse_unfinished(state.sealed())
         fresh = TrustView(state.revision)
         self._put_keys(fresh, known, state.keys, (), strict=strict)
         for app in state.apps:

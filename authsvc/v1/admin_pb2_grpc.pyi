@@ -186,7 +186,8 @@ class AdminServiceStub:
 
     It is not needed: a pending key signs by itself once its lead time is over. Activating the active
     key changes nothing. A key that was retired or revoked, or is of another algorithm than the app
-    is set to, never signs: KEY_NOT_READY.
+    is set to, never signs: KEY_NOT_READY. So is a key before the end of its lead time, unless `now` is
+    set; the error's metadata then has `signs_from`, the moment from which it may sign (RFC 3339).
 
     Errors:
       UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
@@ -630,7 +631,8 @@ class AdminServiceAsyncStub(AdminServiceStub):
 
     It is not needed: a pending key signs by itself once its lead time is over. Activating the active
     key changes nothing. A key that was retired or revoked, or is of another algorithm than the app
-    is set to, never signs: KEY_NOT_READY.
+    is set to, never signs: KEY_NOT_READY. So is a key before the end of its lead time, unless `now` is
+    set; the error's metadata then has `signs_from`, the moment from which it may sign (RFC 3339).
 
     Errors:
       UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID
@@ -1125,7 +1127,8 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
 
         It is not needed: a pending key signs by itself once its lead time is over. Activating the active
         key changes nothing. A key that was retired or revoked, or is of another algorithm than the app
-        is set to, never signs: KEY_NOT_READY.
+        is set to, never signs: KEY_NOT_READY. So is a key before the end of its lead time, unless `now` is
+        set; the error's metadata then has `signs_from`, the moment from which it may sign (RFC 3339).
 
         Errors:
           UNAUTHENTICATED: CREDENTIAL_MISSING, CREDENTIAL_INVALID

@@ -29,9 +29,25 @@ def test_a_key_is_rotated_and_activated(cli: Run) -> None:
     assert states(cli) == ["ACTIVE", "PENDING"]
     early = cli("keys", "activate", facts["kid"])
     assert (early.code, early.err.partition(":")[0]) == (1, "KEY_NOT_READY")
+    moment = facts["signs from"].partition(" (")[0]
+    assert f"the key may sign from {moment} (" in early.err
+    assert "with --now it signs at once" in early.err
     assert cli("keys", "activate", facts["kid"], "--now", "--etag", facts["etag"]).facts["state"] == "active"
     assert states(cli) == ["ACTIVE", "RETIRED"]
     assert cli("token", "issue", "--user", "sara", "--json").json["info"]["key_id"] == facts["kid"]
+
+
+def test_too_early_is_told_to_programs_too(cli: Run) -> None:
+    """With --json the error has the moment as the server gave it; a key that never signs again has none."""
+    kid = cli("keys", "rotate", "--json").json["key"]["key_id"]
+    ended = json.loads(cli("keys", "activate", kid, "--json").err)["error"]
+    signs_from = listed(cli)[kid]["signs_from"]
+    assert (ended["reason"], ended["metadata"]) == ("KEY_NOT_READY", {"signs_from": signs_from})
+    (retired,) = [key for key in listed(cli) if key != kid]
+    cli("keys", "activate", kid, "--now")
+    over = json.loads(cli("keys", "activate", retired, "--now", "--json").err)["error"]
+    assert (over["reason"], over["metadata"]) == ("KEY_NOT_READY", {})
+    assert "may not" in over["message"]
 
 
 def test_a_key_is_rotated_at_once(cli: Run) -> None:

@@ -101,11 +101,11 @@ class Worker:
 
 @contextmanager
 def a_worker(
-    state_dir: Path, clock: HandClock, *, store: str = "", monotonic: Monotonic | None = None
+    state_dir: Path, clock: HandClock, *, store: str = "", monotonic: Monotonic | None = None, **settings: Any
 ) -> Iterator[Worker]:
     """A worker over the store in that directory, made where it is not there, or at that address."""
     with open_domain(
-        Settings(state_dir=state_dir, store=store),
+        Settings(state_dir=state_dir, store=store, **settings),
         Kek(bytes(range(32))),
         clock=clock,
         monotonic=monotonic or in_step_with(clock),

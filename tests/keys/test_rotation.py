@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,8 @@ from authsvc.errors import AuthError, CallerForbidden, InvalidRequest, KeyNotRea
 from authsvc.model import Algorithm, KeyState, Principal, TokenStatus
 from authsvc.signing.lifecycle import FEED_BOUND, LEAD_TIME
 from tests.accounts.people import a_principal
-from tests.keys.scene import ACME, Worker
+from tests.conftest import HandClock
+from tests.keys.scene import ACME, Worker, a_worker
 from tests.storage.crowd import all_at_once
 
 ACTIVE, PENDING, RETIRED, REVOKED = KeyState.ACTIVE, KeyState.PENDING, KeyState.RETIRED, KeyState.REVOKED
@@ -90,6 +92,24 @@ def test_every_algorithm_rotates(empty: Worker, algorithm: Algorithm) -> None:
     assert empty.status(before) is TokenStatus.ACTIVE
 
 
+@pytest.mark.parametrize(("staleness", "bound"), [(20, 20), (5, 5), (1, 5)])
+def test_a_secret_key_waits_until_every_worker_has_heard(
+    state_dir: Path, clock: HandClock, staleness: int, bound: int
+) -> None:
+    """An HMAC key signs no sooner than any worker that answers must know it: after AUTHSVC_MAX_STALENESS where that is
+    more than five seconds; and the one before is retired no sooner than any worker may last have signed with it."""
+    with a_worker(state_dir, clock, max_staleness=timedelta(seconds=staleness)) as worker:
+        worker.new_app(algorithm=Algorithm.HS256)
+        first, described = worker.active(), worker.keys.rotate(worker.operator, ACME, at_once=False)
+        assert described.signs_from == clock() + timedelta(seconds=bound)
+        clock.move(seconds=bound - 0.001)
+        assert (worker.domain.keeper.look(), worker.active()) == (0, first)
+        clock.move(seconds=0.001)
+        assert (worker.domain.keeper.look(), worker.active()) == (1, described.key.key_id)
+        retired = next(one.key for one in worker.all() if one.key.key_id == first)
+        assert retired.retired_at == clock() + timedelta(seconds=bound)
+
+
 # -- activating ------------------------------------------------------------------------------------------
 
 
@@ -110,8 +130,9 @@ def test_a_key_is_not_activated_too_early_unless_at_once(worker: Worker) -> None
     """Before the end of its lead time a key signs only when that is asked for in so many words, and audited so."""
     successor = worker.rotate()
     worker.clock.move(seconds=(LEAD_TIME - SECOND).total_seconds())
-    with pytest.raises(KeyNotReady):
+    with pytest.raises(KeyNotReady) as early:
         worker.keys.activate(worker.operator, ACME, successor, at_once=False, etag_version=None)
+    assert datetime.fromisoformat(early.value.metadata["signs_from"]) == worker.clock() + SECOND
     assert worker.states()[successor] is PENDING
     worker.keys.activate(worker.operator, ACME, successor, at_once=True, etag_version=None)
     assert worker.active() == successor
@@ -127,8 +148,9 @@ def test_a_key_that_has_ended_never_signs_again(worker: Worker, ended: KeyState)
         worker.revoke(first)
     before = worker.rows.everything()
     for at_once in (False, True):
-        with pytest.raises(KeyNotReady):
+        with pytest.raises(KeyNotReady) as over:
             worker.keys.activate(worker.operator, ACME, first, at_once=at_once, etag_version=None)
+        assert over.value.metadata == {}
     assert worker.rows.everything() == before
 
 

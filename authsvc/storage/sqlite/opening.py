@@ -12,7 +12,7 @@ import apsw
 
 from authsvc.clock import Clock, Randomness
 from authsvc.storage.batches import BatchObserver, Unobserved
-from authsvc.storage.errors import NotAStore
+from authsvc.storage.errors import NotAStore, StoreInUse
 from authsvc.storage.migrate import Migration, shipped
 from authsvc.storage.rows.restoring import BackedUp, Check, Progress, Restored
 from authsvc.storage.sqlite.connection import Database, fetch
@@ -89,7 +89,12 @@ def scrub(path: Path) -> None:
     database = Database(path.absolute(), BUSY_TIMEOUT)
     with contextlib.closing(Lock(database.path, alone=True)), _connected(database) as connection:
         fetch(connection, "VACUUM")
-        fetch(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+        ((held_up, *_),) = fetch(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+    if held_up:  # told by its answer, not as a fault
+        raise StoreInUse(
+            f"{database.path} is being read by another program, so what was replaced is still in it: end that program "
+            "and run the same command again"
+        )
 
 
 def back_up(path: Path, target: Path) -> BackedUp:
