@@ -137,7 +137,7 @@ class LifeCycle:
         self, keys: Keys, app: App, key_id: KeyId, present: Present, *, spare: KeyRecord | None, reason: str
     ) -> Move | None:
         """That key is revoked, and where it signed its successor signs at once; None where it was revoked already."""
-        after = tuple(_revoked(key, present.now) if key.key_id == key_id else key for key in keys)
+        after = tuple(_revoked(key, present) if key.key_id == key_id else key for key in keys)
         if after == keys:
             return None
         if active(after) is None:
@@ -207,7 +207,9 @@ def _mended(keys: Keys, now: datetime) -> Move | None:
     return Move(Deed.MENDED, ahead.key_id, "dated by a clock that was ahead", after)
 
 
-def _revoked(key: KeyRecord, now: datetime) -> KeyRecord:
+def _revoked(key: KeyRecord, present: Present) -> KeyRecord:
     if key.state is KeyState.REVOKED:
         return key
-    return replace(key, state=KeyState.REVOKED, revoked_at=now)
+    # As for one that is retired: dated too early, it would be forgotten while its tokens are told that it was revoked.
+    last = max(present.latest, key.activated_at or present.latest)
+    return replace(key, state=KeyState.REVOKED, revoked_at=last)

@@ -149,6 +149,18 @@ class ForgetsByItsClock(LifeCycle):
         return super().due(keys, app, replace(present, earliest=present.now), spare=spare)
 
 
+class RevokesByItsClock(LifeCycle):
+    """Dates a revocation by what the clock shows: the key is forgotten at once, and its tokens are of no known key."""
+
+    def revoked(
+        self, keys: Keys, app: App, key_id: KeyId, present: Present, *, spare: KeyRecord | None, reason: str
+    ) -> Move | None:
+        move = super().revoked(keys, app, key_id, present, spare=spare, reason=reason)
+        return move and replace(
+            move, keys=tuple(replace(key, revoked_at=key.revoked_at and present.now) for key in move.keys)
+        )
+
+
 class RetiresWithoutSuccessor(LifeCycle):
     """Retires whatever signs when a successor's time has come, the successor too."""
 
@@ -173,7 +185,17 @@ FORWARDS = [
 ]
 
 
-@pytest.mark.parametrize(("mistake", "story"), [(RetiresByItsClock, BACKWARDS), (ForgetsByItsClock, FORWARDS)])
+REVOKED_LONG_AGO = [
+    happens(NOTHING),
+    Step(1, -400 * DAY, QUARTER, 1, "revoke"),
+    happens(NOTHING, QUARTER, "look"),
+]
+
+
+@pytest.mark.parametrize(
+    ("mistake", "story"),
+    [(RetiresByItsClock, BACKWARDS), (ForgetsByItsClock, FORWARDS), (RevokesByItsClock, REVOKED_LONG_AGO)],
+)
 def test_a_rule_that_believes_a_clock_that_was_set_is_noticed(mistake: type[LifeCycle], story: list[Step]) -> None:
     """Control: good tokens are refused by rules that take the time as it is shown, and the checker says so."""
     assert faults_of(World(LifeCycle(), ttl=TTL, age=AGE), story) == []
