@@ -78,6 +78,10 @@ class Trusted:
                     self._put(entry)
             case "snapshot_end":
                 self._complete(update.cursor)
+            case "heartbeat":
+                pass
+            case _:  # of a newer service: what is not understood may say that something is revoked
+                raise ValueError("an update of a kind that this version does not know")
         if update.cursor and self._building is None:
             self.cursor = update.cursor
             self.view.reached(_revision(update.cursor))
@@ -133,6 +137,8 @@ class Trusted:
                 view.put_revocation(TokenRevoked(api_key, TokenId(token.token_id), until, Revision(0)))
             case "restored_token_id":
                 view.clear_token(Gone(Subject.TOKEN, api_key, entry.restored_token_id, Revision(0)))
+            case _:
+                raise ValueError("a revocation of a kind that this version does not know")
 
     def _complete(self, cursor: str) -> None:
         if self._building is None or self._next_policy is None:

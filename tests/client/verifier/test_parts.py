@@ -189,6 +189,24 @@ def test_a_policy_that_makes_no_sense_is_an_error() -> None:
             Heard().update("1-1", policy=wrong)
 
 
+@pytest.mark.parametrize(
+    "update",
+    [
+        v1.TrustUpdate(cursor="1-9"),
+        v1.TrustUpdate(cursor="1-9", revocations=v1.Revocations(revocations=[v1.TrustRevocation()])),
+    ],
+    ids=["a kind of update", "a kind of revocation"],
+)
+def test_what_a_newer_service_tells_is_not_passed_over(update: v1.TrustUpdate) -> None:
+    """It may end a token: such an update is an error, and the cursor stays before it."""
+    heard = Heard()
+    heard.snapshot()
+    before = heard.judge.trusted.cursor
+    with pytest.raises(ValueError, match="does not know"):
+        heard.judge.trusted.take(update)
+    assert heard.judge.trusted.cursor == before
+
+
 def test_a_secret_that_was_revoked_is_known_by_its_name() -> None:
     """Its tokens are told to be renewed, as by the service; one that nobody knows is not."""
     heard, known = Heard(), policy()
