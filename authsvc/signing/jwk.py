@@ -36,7 +36,7 @@ def parse_key_set(text: str) -> dict[KeyId, VerificationKey]:
     """The keys of a JWK set (RFC 7517, section 5) by kid; raises ``KeyRefused``.
 
     Refused: an empty set, a key without a kid, a kid that comes twice, secret beside public keys. Public keys of
-    several types may stand together: each has one algorithm (docs/decisions/0030).
+    several types may stand together: each has one algorithm (docs/decisions/0028).
     """
     members = _object(text).get("keys")
     if not isinstance(members, list) or not members:

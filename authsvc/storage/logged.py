@@ -72,6 +72,7 @@ class _LoggedStore:
 
     def __init__(self, store: Store, log: Logger, seconds: Seconds) -> None:
         self._store = store
+        self.epoch = store.epoch  # asked for with each refresh token, and the same as long as the store is open
         self._log = log
         self._seconds = seconds
         self._slow = _NowAndThen(log, "store was slow", seconds)
