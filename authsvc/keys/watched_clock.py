@@ -6,10 +6,7 @@ import threading
 from datetime import timedelta
 
 from authsvc.clock import Clock, Monotonic
-from authsvc.signing.lifecycle import Present
-
-TOLERANCE = timedelta(seconds=5)
-"""How far both clocks may drift apart between two looks before one of them was set."""
+from authsvc.signing.lifecycle import DRIFT, Present
 
 MISTRUST = timedelta(minutes=10)
 """How long a clock that was set is not relied on: somebody, or NTP, may still put it right."""
@@ -41,7 +38,7 @@ class WatchedClock:
     def _look(self) -> None:
         shown, passed = self._clock(), _span(self._monotonic())
         went_by = passed - self._passed
-        if abs(shown - (self._shown + went_by)) > TOLERANCE:
+        if abs(shown - (self._shown + went_by)) > DRIFT:
             self._trusted_from = passed + MISTRUST
         self._earliest = min(shown, self._earliest + went_by)
         self._latest = max(shown, self._latest + went_by)

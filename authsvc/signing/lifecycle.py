@@ -24,6 +24,9 @@ KEPT_AFTER = timedelta(days=7)
 """How long a key stays in the store after it verifies nothing any more: who starts with a clock that is ahead by less
 loses none."""
 
+DRIFT = timedelta(seconds=5)
+"""How far a clock may be from what it would show without having been set."""
+
 Keys = tuple[KeyRecord, ...]
 
 
@@ -63,6 +66,11 @@ class Present:
     now: datetime
     earliest: datetime
     latest: datetime
+
+    @property
+    def not_before(self) -> datetime:
+        """The time now, but for a clock that was set back: what happens now is dated no earlier."""
+        return self.latest if self.latest - self.now > DRIFT else self.now
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,5 +219,5 @@ def _revoked(key: KeyRecord, present: Present) -> KeyRecord:
     if key.state is KeyState.REVOKED:
         return key
     # As for one that is retired: dated too early, it would be forgotten while its tokens are told that it was revoked.
-    last = max(present.latest, key.activated_at or present.latest)
-    return replace(key, state=KeyState.REVOKED, revoked_at=last)
+    revoked_at = max(present.not_before, key.activated_at or present.not_before)
+    return replace(key, state=KeyState.REVOKED, revoked_at=revoked_at)

@@ -19,7 +19,7 @@ from authsvc.app.private_files import create_private
 from authsvc.v1 import auth_pb2 as pb
 from authsvc.v1 import auth_pb2_grpc
 from tests.app.processes import BARE, ServerProcess, refusal, serving
-from tests.rpc.surface import bearer
+from tests.rpc.surface import bearer, eventually
 from tests.storage.postgres.server import Server
 
 
@@ -156,16 +156,18 @@ def check_together(folders: Sequence[Path], environ: Mapping[str, str]) -> None:
 
 
 def working_credential(target: str, credentials: AbstractSet[str]) -> str:
-    """The one that the account has: of several servers that made it new, the last one's."""
+    """The one that the account has: of several servers that made it new, the last one's, as soon as this one knows."""
     with grpc.insecure_channel(target) as channel:
         auth = auth_pb2_grpc.AuthServiceStub(channel)
-        working = []
-        for credential in credentials:
+
+        def works(credential: str) -> bool:
             with suppress(grpc.RpcError):
                 request = pb.ValidateTokenRequest(api_key="dev", token="x")
                 auth.ValidateToken(request, metadata=bearer(credential), timeout=30)
-                working.append(credential)
-    (one,) = working
+                return True
+            return False
+
+        (one,) = eventually(lambda: list(filter(works, credentials)), lambda working: len(working) == 1)
     return one
 
 

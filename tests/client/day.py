@@ -26,7 +26,7 @@ from authsvc.client.tokens.manager import TokenManager
 from authsvc.client.tokens.providers import TokenProvider
 from authsvc.clock import system_randomness
 from authsvc.config import Settings
-from authsvc.logs import LoggerSystem
+from authsvc.logs import CLIENT_SCOPES, LoggerSystem
 from authsvc.model import ApiKey, AppSettings, Permission, TokenStatus
 from authsvc.signing.sealing import Kek
 from authsvc.v1 import auth_pb2
@@ -123,7 +123,7 @@ class LossyClient:
     keeping_request_ids: bool = True
     dying_from: float = float("inf")
     counts: Counter[str] = field(default_factory=Counter)
-    logs: LoggerSystem = field(default_factory=lambda: LoggerSystem(("client.tokens",), built_in=lambda *_: None))
+    logs: LoggerSystem = field(default_factory=lambda: LoggerSystem(CLIENT_SCOPES, built_in=lambda *_: None))
 
     def refresh_token(
         self, request: auth_pb2.RefreshTokenRequest, *, timeout: timedelta

@@ -13,10 +13,10 @@ import pytest
 from authsvc.keys.changes import KeyChanges
 from authsvc.keys.keeper import KeyKeeper
 from authsvc.keys.making import KeyMaker
-from authsvc.keys.watched_clock import MISTRUST, TOLERANCE, WatchedClock
+from authsvc.keys.watched_clock import MISTRUST, WatchedClock
 from authsvc.logs import JsonLines
 from authsvc.model import KeyState
-from authsvc.signing.lifecycle import LEAD_TIME, LifeCycle, Present
+from authsvc.signing.lifecycle import DRIFT, LEAD_TIME, LifeCycle, Present
 from tests.conftest import HandClock
 from tests.keys.scene import Worker, a_worker, in_step_with
 from tests.signing.key_records import DAY
@@ -59,9 +59,9 @@ def test_a_clock_that_was_set_is_not_relied_on_for_a_while(clocks: TwoClocks, wa
     """Set forwards or backwards by more than the tolerance, a clock is steady again only ten minutes later."""
     clocks.wait(DAY)
     assert watched.steady()
-    clocks.set(sign * TOLERANCE)
+    clocks.set(sign * DRIFT)
     assert watched.steady()
-    clocks.set(sign * (TOLERANCE + SECOND))
+    clocks.set(sign * (DRIFT + SECOND))
     assert not watched.steady()
     clocks.wait(MISTRUST - SECOND)
     assert not watched.steady()
