@@ -61,7 +61,8 @@ class Peer(TrustServiceServicer):
     def WatchTrustBundle(self, request: v1.WatchTrustBundleRequest, context: Any) -> Iterator[v1.TrustUpdate]:  # noqa: N802 - as generated
         """A stream; its thread is given back when the caller ends it."""
         said = SimpleQueue[v1.TrustUpdate | None]()
-        context.add_callback(lambda: said.put(None))
+        if not context.add_callback(lambda: said.put(None)):
+            return  # it was over before it began, and nobody would say so again
         self._streams.append(said)
         self.opened.append(request.cursor)
         yield from self.beginning if request.api_key == APP else ()
