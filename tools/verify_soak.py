@@ -21,6 +21,7 @@ from authsvc.storage.rows import sessions as rows
 from authsvc.storage.sqlite.connection import Database, fetch
 from authsvc.tokens.refresh_token import RefreshTicket
 from tests.conftest import HandClock
+from tests.quiet import hush
 from tests.storage.postgres.server import Server
 from tests.tokens.service import Service, open_service
 from tools.proofs import Part, Result, within_limit
@@ -146,7 +147,7 @@ def _service() -> Iterator[tuple[Service, Database]]:
         tempfile.TemporaryDirectory(prefix="authsvc-verify-") as folder,
         open_service(Path(folder), HandClock()) as service,
     ):
-        service.domain.logs.configure_loggers({"default": {"level": "error"}})
+        hush(service.domain.logs)
         yield service, Database(Path(folder) / "authsvc.db", timedelta(seconds=30))
 
 
@@ -217,7 +218,7 @@ def _on_postgres(server: Server) -> Iterator[tuple[Service, Insert]]:
         open_service(Path(folder), HandClock(system_clock()), server.url(name)) as service,
         server.connect(name) as connection,
     ):
-        service.domain.logs.configure_loggers({"default": {"level": "error"}})
+        hush(service.domain.logs)
         yield service, partial(connection.execute, _ON_POSTGRES)
 
 

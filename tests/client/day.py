@@ -32,6 +32,7 @@ from authsvc.signing.sealing import Kek
 from authsvc.v1 import auth_pb2
 from tests.alarms import HandAlarms
 from tests.conftest import HandClock
+from tests.quiet import hush
 
 TTL = timedelta(minutes=10)
 BETWEEN_CALLS = 300.0
@@ -89,7 +90,7 @@ class RestartedServer:
         domain = self._lifetime.enter_context(
             open_domain(settings, kek, clock=clock, randomness=system_randomness, alarm=HandAlarms())
         )
-        domain.logs.configure_loggers({"default": {"level": "error"}})
+        hush(domain.logs)
         rpc = build_server(domain, dev=True, reflection=False, clock=clock)
         target = f"127.0.0.1:{rpc.listen('127.0.0.1:0')}"
         rpc.health.set_serving(True)

@@ -20,6 +20,7 @@ from authsvc.signing.sealing import Kek
 from authsvc.v1 import auth_pb2 as pb
 from tests.alarms import HandAlarms
 from tests.conftest import HandClock
+from tests.quiet import hush
 from tests.rpc.surface import eventually
 
 AUDIENCE = "shop"
@@ -124,7 +125,7 @@ def stage(state_dir: Path, *, verifiers_clock: Clock | None = None) -> Iterator[
         domain = lifetimes.enter_context(
             open_domain(settings, kek, clock=clock, randomness=system_randomness, alarm=HandAlarms())
         )
-        domain.logs.configure_loggers({"default": {"level": "error"}})
+        hush(domain.logs)
         rpc = build_server(domain, dev=True, reflection=False, clock=clock)
         target = f"127.0.0.1:{rpc.listen('127.0.0.1:0')}"
         rpc.health.set_serving(True)
