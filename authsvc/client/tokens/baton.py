@@ -21,13 +21,9 @@ class Baton:
     @contextmanager
     def held(self, seconds: float) -> Iterator[None]:
         """Hold it, for callers that wait; raises ``TimeoutError`` when it did not come in time."""
-        place = self._join()
-        if place is not None:
-            try:
+        with self._in_line() as place:
+            if place is not None:
                 place.result(seconds)
-            except BaseException:
-                self._leave(place)
-                raise
         try:
             yield
         finally:
@@ -36,20 +32,26 @@ class Baton:
     @asynccontextmanager
     async def held_later(self) -> AsyncIterator[None]:
         """The same for callers that await, who are cancelled when it takes too long."""
-        place = self._join()
-        if place is not None:
-            try:
+        with self._in_line() as place:
+            if place is not None:
                 await asyncio.wrap_future(place)
-            except BaseException:
-                self._leave(place)
-                raise
         try:
             yield
         finally:
             self._pass_on()
 
+    @contextmanager
+    def _in_line(self) -> Iterator[Future[None] | None]:
+        """A place in the line, which is left where waiting for it fails; None: it is the caller's at once."""
+        place = self._join()
+        try:
+            yield place
+        except BaseException:
+            if place is not None:
+                self._leave(place)
+            raise
+
     def _join(self) -> Future[None] | None:
-        """A place in the line; None: it is the caller's at once."""
         with self._lock:
             if not self._held:
                 self._held = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from authsvc.clock import Clock
-from authsvc.model import ApiKey, KeyId, Profile
+from authsvc.model import ApiKey, Profile
 from authsvc.signing import algorithms
 from authsvc.signing.keys import SigningKey
 from authsvc.trust.view import TrustView
@@ -65,8 +65,3 @@ class Pen:
         trust = self._view.app(ApiKey(api_key))
         assert trust is not None
         return trust.ring.signing_key()
-
-    def key_ids(self, api_key: str) -> list[KeyId]:
-        """All keys that the app still knows."""
-        trust = self._view.app(ApiKey(api_key))
-        return [] if trust is None else sorted(trust.ring.keys)

@@ -13,10 +13,31 @@ from authsvc.client.attaching.interceptor import UserTokenInterceptor
 from authsvc.client.attaching.interceptor_aio import user_token_interceptors
 from authsvc.client.tokens.manager import TokenManager
 from authsvc.client.tokens.manager_aio import AsyncTokenManager
+from tests.client.attaching.peer import Peer
+from tests.client.tokens.made import made_token
 
 MESSAGES = [b"one", b"two", b"three"]
 OWN_CHANNEL = [("grpc.use_local_subchannel_pool", 1)]
+OLD, NEW = made_token("sara"), made_token("sara")
+SECONDS = 20.0
 Answers = list[bytes]
+
+
+async def give_new(_: str) -> str:
+    """A provider of the new token."""
+    return NEW
+
+
+def talk(peer: Peer, provider: Any, conversation: Any) -> None:
+    """Hold a conversation over a channel whose callers await, and whose calls begin with the old token."""
+
+    async def held() -> None:
+        async with AsyncTokenManager("sara", provider, token=OLD) as tokens:
+            interceptors = user_token_interceptors(tokens)
+            async with grpc.aio.insecure_channel(peer.target, OWN_CHANNEL, interceptors=interceptors) as channel:
+                await asyncio.wait_for(conversation(channel), SECONDS)
+
+    asyncio.run(held())
 
 
 class Calling:

@@ -12,23 +12,9 @@ import grpc.aio
 import pytest
 
 from authsvc.client.attaching.interceptor import UserTokenInterceptor
-from authsvc.client.attaching.interceptor_aio import user_token_interceptors
 from authsvc.client.tokens.manager import TokenManager
-from authsvc.client.tokens.manager_aio import AsyncTokenManager
-from tests.client.attaching.calling import OWN_CHANNEL
-from tests.client.attaching.peer import Peer, running_peer
-from tests.client.tokens.made import made_token
-
-OLD, NEW = made_token("sara"), made_token("sara")
-SECONDS = 20.0
-
-
-@pytest.fixture
-def peer() -> Iterator[Peer]:
-    """A service that takes the new token."""
-    with running_peer() as running:
-        running.accepted = {NEW}
-        yield running
+from tests.client.attaching.calling import NEW, OLD, OWN_CHANNEL, SECONDS, give_new, talk
+from tests.client.attaching.peer import Peer
 
 
 @pytest.fixture
@@ -39,22 +25,6 @@ def channel(peer: Peer) -> Iterator[Any]:
         grpc.insecure_channel(peer.target, options=OWN_CHANNEL) as plain,
     ):
         yield grpc.intercept_channel(plain, UserTokenInterceptor(tokens))
-
-
-async def _new(_: str) -> str:
-    return NEW
-
-
-def talk(peer: Peer, conversation: Any) -> None:
-    """Hold a conversation over a channel whose callers await, and whose calls begin with the old token."""
-
-    async def held() -> None:
-        async with AsyncTokenManager("sara", _new, token=OLD) as tokens:
-            interceptors = user_token_interceptors(tokens)
-            async with grpc.aio.insecure_channel(peer.target, OWN_CHANNEL, interceptors=interceptors) as channel:
-                await asyncio.wait_for(conversation(channel), SECONDS)
-
-    asyncio.run(held())
 
 
 def test_a_conversation_goes_on_with_the_next_token(peer: Peer, channel: Any) -> None:
@@ -83,7 +53,7 @@ def test_an_awaited_conversation_goes_on_with_the_next_token(peer: Peer) -> None
         assert await call.read() is grpc.aio.EOF
         assert await call.code() is grpc.StatusCode.OK
 
-    talk(peer, conversation)
+    talk(peer, give_new, conversation)
     assert len(peer.shown) == 2
 
 
@@ -99,7 +69,7 @@ def test_who_only_writes_is_heard_by_the_second_call(peer: Peer) -> None:
         assert await call.details() == ""
 
     peer.reads_first = 1
-    talk(peer, conversation)
+    talk(peer, give_new, conversation)
     assert len(peer.shown) == 2
 
 
@@ -115,7 +85,7 @@ def test_the_end_of_a_stream_is_that_of_the_second_call(peer: Peer) -> None:
         assert tuple(await call.trailing_metadata()) == ()
         await call.wait_for_connection()
 
-    talk(peer, conversation)
+    talk(peer, give_new, conversation)
 
 
 def test_a_cancelled_stream_stays_cancelled(peer: Peer, channel: Any) -> None:
@@ -130,7 +100,7 @@ def test_a_cancelled_stream_stays_cancelled(peer: Peer, channel: Any) -> None:
         with pytest.raises((asyncio.CancelledError, grpc.aio.AioRpcError)):
             await call.read()
 
-    talk(peer, conversation)
+    talk(peer, give_new, conversation)
     silent: queue.SimpleQueue[None] = queue.SimpleQueue()
     call = channel.stream_stream("/peer.Echo/StreamStream")(iter(silent.get, None), timeout=SECONDS)
     assert next(call) == b"hello"
@@ -153,7 +123,7 @@ def test_a_cancelled_call_ends_the_one_beneath(peer: Peer) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    talk(peer, conversation)
+    talk(peer, give_new, conversation)
 
 
 async def _answer(call: Any) -> Any:

@@ -14,26 +14,13 @@ import grpc.aio
 import pytest
 
 from authsvc.client.attaching.interceptor import UserTokenInterceptor
-from authsvc.client.attaching.interceptor_aio import user_token_interceptors
 from authsvc.client.attaching.pending import PendingCall
 from authsvc.client.attaching.stream import RenewedStream
 from authsvc.client.tokens.manager import TokenManager
-from authsvc.client.tokens.manager_aio import AsyncTokenManager
-from tests.client.attaching.calling import OWN_CHANNEL
-from tests.client.attaching.peer import Peer, running_peer
-from tests.client.tokens.made import made_token
+from tests.client.attaching.calling import NEW, OLD, OWN_CHANNEL, SECONDS, talk
+from tests.client.attaching.peer import Peer
 
-OLD, NEW = made_token("sara"), made_token("sara")
-SECONDS = 20.0
 CANCELLED = grpc.StatusCode.CANCELLED
-
-
-@pytest.fixture
-def peer() -> Iterator[Peer]:
-    """A service that takes the new token."""
-    with running_peer() as running:
-        running.accepted = {NEW}
-        yield running
 
 
 @pytest.fixture
@@ -49,18 +36,6 @@ def silent() -> Iterator[Any]:
     said: queue.SimpleQueue[None] = queue.SimpleQueue()
     yield iter(said.get, None)
     said.put(None)
-
-
-def talk(peer: Peer, provider: Any, conversation: Any) -> None:
-    """Hold a conversation over a channel whose callers await, and whose calls begin with the old token."""
-
-    async def held() -> None:
-        async with AsyncTokenManager("sara", provider, token=OLD) as tokens:
-            interceptors = user_token_interceptors(tokens)
-            async with grpc.aio.insecure_channel(peer.target, OWN_CHANNEL, interceptors=interceptors) as channel:
-                await asyncio.wait_for(conversation(channel), SECONDS)
-
-    asyncio.run(held())
 
 
 class Slow:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -12,9 +11,9 @@ from authsvc.client.attaching.details import CallDetails, Course, Placement
 from authsvc.client.tokens import faults
 from authsvc.logs import Level
 from authsvc.model import TokenStatus
-from tests.client.attaching.calling import KINDS_OF_CHANNEL, MESSAGES, Calling
-from tests.client.attaching.peer import KINDS, Peer, refusal, running_peer
-from tests.client.tokens.made import Provider, made_token
+from tests.client.attaching.calling import KINDS_OF_CHANNEL, MESSAGES, NEW, OLD, Calling
+from tests.client.attaching.peer import KINDS, Peer, refusal
+from tests.client.tokens.made import Provider
 from tests.logs.keeping import Keeping
 
 ANSWERS = {
@@ -23,15 +22,6 @@ ANSWERS = {
     "StreamUnary": [b"one two three"],
     "StreamStream": [b"hello", *MESSAGES],
 }
-OLD, NEW = made_token("sara"), made_token("sara")
-
-
-@pytest.fixture
-def peer() -> Iterator[Peer]:
-    """A service that takes the new token."""
-    with running_peer() as running:
-        running.accepted = {NEW}
-        yield running
 
 
 @pytest.fixture(params=KINDS_OF_CHANNEL)

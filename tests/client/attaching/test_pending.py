@@ -11,12 +11,8 @@ import pytest
 
 from authsvc.client.attaching.interceptor import UserTokenInterceptor
 from authsvc.client.tokens.manager import TokenManager
-from tests.client.attaching.calling import OWN_CHANNEL
-from tests.client.attaching.peer import Peer, running_peer
-from tests.client.tokens.made import made_token
-
-OLD, NEW = made_token("sara"), made_token("sara")
-SECONDS = 20.0
+from tests.client.attaching.calling import NEW, OLD, OWN_CHANNEL, SECONDS
+from tests.client.attaching.peer import Peer
 
 
 class Slow:
@@ -37,14 +33,6 @@ def slow() -> Iterator[Slow]:
     provider = Slow()
     yield provider
     provider.may_go.set()
-
-
-@pytest.fixture
-def peer() -> Iterator[Peer]:
-    """A service that takes the new token."""
-    with running_peer() as running:
-        running.accepted = {NEW}
-        yield running
 
 
 @pytest.fixture

@@ -14,25 +14,12 @@ import grpc.aio
 import pytest
 
 from authsvc.client.attaching.interceptor import UserTokenInterceptor
-from authsvc.client.attaching.interceptor_aio import user_token_interceptors
 from authsvc.client.attaching.kept import LIMIT
 from authsvc.client.tokens.manager import TokenManager
-from authsvc.client.tokens.manager_aio import AsyncTokenManager
-from tests.client.attaching.calling import OWN_CHANNEL
-from tests.client.attaching.peer import Peer, running_peer
-from tests.client.tokens.made import made_token
+from tests.client.attaching.calling import NEW, OLD, OWN_CHANNEL, SECONDS, give_new, talk
+from tests.client.attaching.peer import Peer
 
-OLD, NEW = made_token("sara"), made_token("sara")
-SECONDS = 20.0
 PATH = "/peer.Echo/StreamStream"
-
-
-@pytest.fixture
-def peer() -> Iterator[Peer]:
-    """A service that takes the new token."""
-    with running_peer() as running:
-        running.accepted = {NEW}
-        yield running
 
 
 @contextmanager
@@ -43,22 +30,6 @@ def channel_to(peer: Peer, provider: Any) -> Iterator[Any]:
         grpc.insecure_channel(peer.target, options=OWN_CHANNEL) as plain,
     ):
         yield grpc.intercept_channel(plain, UserTokenInterceptor(tokens))
-
-
-def talk(peer: Peer, provider: Any, conversation: Any) -> None:
-    """The same for callers that await."""
-
-    async def held() -> None:
-        async with AsyncTokenManager("sara", provider, token=OLD) as tokens:
-            interceptors = user_token_interceptors(tokens)
-            async with grpc.aio.insecure_channel(peer.target, OWN_CHANNEL, interceptors=interceptors) as channel:
-                await asyncio.wait_for(conversation(channel), SECONDS)
-
-    asyncio.run(held())
-
-
-async def _new(_: str) -> str:
-    return NEW
 
 
 def numbered(count: int) -> list[bytes]:
@@ -100,7 +71,7 @@ def test_what_was_written_is_written_again_at_once(count: int, peer: Peer) -> No
         assert await call.read() is grpc.aio.EOF
 
     peer.reads_first = count
-    talk(peer, _new, conversation)
+    talk(peer, give_new, conversation)
     assert len(peer.shown) == 2
 
 
@@ -119,7 +90,7 @@ def test_what_an_awaited_iterator_gave_is_sent_again_at_once(count: int, peer: P
             assert await call.read() == (message or grpc.aio.EOF)
 
     peer.reads_first = count
-    talk(peer, _new, conversation)
+    talk(peer, give_new, conversation)
     assert len(peer.shown) == 2
 
 
@@ -217,4 +188,4 @@ def test_awaited_it_does_not_either(peer: Peer) -> None:
 
     peer.reads_first, peer.may_look = 1, threading.Event()
     reads = peer.may_look
-    talk(peer, _new, conversation)
+    talk(peer, give_new, conversation)
