@@ -43,6 +43,7 @@ PROGRAM = """if True:
         async with (
             AsyncAuthClient(target, "ask1_any") as client,
             AsyncTokenVerifier(client, "acme", **options) as verifier,
+            AsyncTokenVerifier(client, "mute", **options) as unready,
         ):
             def run(work):  # there is no loop that could run it, and nothing in it waits
                 try:
@@ -52,6 +53,7 @@ PROGRAM = """if True:
                 raise AssertionError("it waits")
 
             def child():
+                assert not run(unready.wait_ready(timedelta(hours=1)))
                 say("child of tasks", outcome(lambda: run(verifier.verify(token))))
                 say("child of tasks", (verifier.stale, run(verifier.wait_ready()), run(verifier.close())))
 
@@ -74,7 +76,7 @@ PROGRAM = """if True:
         say("threads", verifier.verify(token).user_id)
     asyncio.run(tasks())
 """
-# Without gRPC's own handlers, which do not always let a child live that is forked beside its threads.
+# With gRPC's own handlers a child that was forked beside its threads did not always live.
 ENVIRONMENT = {**os.environ, "GRPC_ENABLE_FORK_SUPPORT": "false"}
 MADE_BEFORE = "the process has forked since this verifier was made, and nothing is heard here: make it after the fork"
 
