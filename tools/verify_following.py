@@ -69,6 +69,7 @@ def weigh(count: int) -> Result:
             "repeated": million.validation_seconds(peers, rounds=8, calls=4_000, repeated=True),
         }
         verdicts = million.verifying_seconds([0, count], rounds=20)
+        looking = million.verifying_seconds([0, count], rounds=20, learning=True)
     ratios = {tokens: each[1] / each[0] for tokens, each in costs.items()}
     held = memory[1]["now"] - memory[0]["now"]
     result.numbers |= {
@@ -82,9 +83,10 @@ def weigh(count: int) -> Result:
         "validate, us of processor time": {of: [round(cost * 1e6, 1) for cost in each] for of, each in costs.items()},
         "validate ratio": {of: round(ratio, 3) for of, ratio in ratios.items()},
         "the verdict in it, us": [round(cost * 1e6, 2) for cost in verdicts],
+        "the verdict after a change, us": [round(cost * 1e6, 2) for cost in looking],
     }
     bounds = [
-        ("MB of memory for the revocations", held, MOST_MEGABYTES),
+        ("MB of memory for a worker with all of them", memory[1]["now"], MOST_MEGABYTES),
         ("s to start", full[1], MOST_START_SECONDS),
         *((f"times the price of an empty view for {of} tokens", ratio, MOST_RATIO) for of, ratio in ratios.items()),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
@@ -44,6 +45,7 @@ class Follower:
         self.looks = Looks(self._look)
         feed.subscribe(self._learnt)
         self._pruned = clock()
+        self._pruning: Iterator[None] = iter(())
         self._lost = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="authsvc-follower", daemon=True)
@@ -126,7 +128,9 @@ class Follower:
                 self._log.error("changes cannot be read", reason=reason, detail=detail)
 
     def _prune(self) -> None:
+        """Begin once an hour, and take one step at each look: among a million there are many, and what is new cannot
+        wait for them."""
         now = self._clock()
         if abs(now - self._pruned) >= _PRUNE_EVERY:
-            self._pruned = now
-            self._view.prune(now)
+            self._pruned, self._pruning = now, self._view.pruning(now)
+        next(self._pruning, None)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final
 
 from authsvc.clock import Deadline
 from authsvc.model import (
@@ -24,9 +26,12 @@ from authsvc.model import (
     Watermark,
 )
 from authsvc.signing.keyring import KeyRing, RingKey
-from authsvc.trust.revocations import NOTHING_REVOKED, AppRevocations, mark_from
+from authsvc.trust.revocations import NOTHING_REVOKED, AppRevocations
 
-Rows = Iterable[tuple[Any, ...]]
+Rows = Collection[tuple[Any, ...]]
+_BUCKETS_A_STEP: Final = 512
+_API_KEY: Final = itemgetter(0)
+
 LookAgain = Callable[[Hashable, Deadline | None], bool]
 """Asked before something is said to be unknown, with a name for it; whether the store was looked at meanwhile."""
 
@@ -188,15 +193,19 @@ class TrustView:
             self.changes += 1
 
     def load(self, sessions: Rows, tokens: Rows, watermarks: Rows) -> None:
-        """Learn very many revocations where none is known yet: rows as ``TrustState`` describes its plain ones."""
+        """Learn very many revocations where none is known yet: rows as ``TrustState`` describes its plain ones.
+
+        Apps are known before: room is made for their share of the rows.
+        """
         with self._lock:
-            for api_key, session_id, until, _ in sessions:
-                self._revoked_of(api_key).load_session(session_id, until)
-            for api_key, token_id, until, _ in tokens:
-                self._revoked_of(api_key).load_token(token_id, until)
-            for api_key, user_id, tokens_revision, revoked_at, issued_before, _, _, revision, _ in watermarks:
-                mark = mark_from(revision, tokens_revision, revoked_at, issued_before)
-                self._revoked_of(api_key).load_mark(user_id or None, mark)
+            apps = max(1, len(self._held.apps))
+            for api_key, rows in groupby(sessions, _API_KEY):
+                self._revoked_of(api_key).load_sessions(rows, len(sessions) // apps)
+            for api_key, rows in groupby(tokens, _API_KEY):
+                self._revoked_of(api_key).load_tokens(rows, len(tokens) // apps)
+            for api_key, rows in groupby(watermarks, _API_KEY):
+                self._revoked_of(api_key).load_watermarks(rows, len(watermarks) // apps)
+            self.changes += 1
 
     def clear_token(self, gone: Gone) -> None:
         """Forget a single token's revocation, unless what is known of it is newer."""
@@ -213,13 +222,25 @@ class TrustView:
             if held.recent:
                 held.recent = {thing: since for thing, since in held.recent.items() if since > held.revision}
 
-    def prune(self, now: datetime) -> int:
-        """Forget revocations that no longer matter to anybody; returns how many."""
-        with self._lock:
-            held, forgotten = self._held, 0
-            for api_key, revoked in held.revoked.items():
-                forgotten += revoked.prune(now, held.life_of(api_key), held.revision)
-            return forgotten
+    def prune(self, now: datetime) -> None:
+        """Forget revocations that no longer matter to anybody."""
+        for _ in self.pruning(now):
+            pass
+
+    def pruning(self, now: datetime) -> Iterator[None]:
+        """As ``prune``, in steps of some milliseconds, which whoever has better things to do takes one at a time."""
+        held, looked_at = self._held, 0
+        for api_key, revoked in held.revoked.copy().items():
+            steps = revoked.pruning(now, held.life_of(api_key), held.revision)
+            while self._held is held:
+                with self._lock:
+                    buckets = next(steps, 0)
+                if not buckets:
+                    break
+                looked_at += buckets
+                if looked_at >= _BUCKETS_A_STEP:
+                    looked_at = 0
+                    yield
 
     def become(self, other: TrustView) -> None:
         """Hold what another view holds, in one step; the other must not be used any more."""

@@ -9,6 +9,33 @@ from authsvc.trust.view import TrustView
 from authsvc.verify.claims import AccessClaims
 
 
+class NotRevoked:
+    """Which tokens were found not to be revoked, in the newest state of a view. Safe to use from many threads.
+
+    Looking through a million revocations costs as much as all other checks of a token that was seen before; as long as
+    nothing was learnt, it need not be done again. At most ``capacity`` tokens are remembered, then none.
+    """
+
+    def __init__(self, view: TrustView, capacity: int = 16_384) -> None:
+        self._view = view
+        self._capacity = capacity
+        self._found: tuple[int, set[tuple[ApiKey, bytes]]] = (view.changes, set())
+
+    def check(self, claims: AccessClaims, digest: bytes, *, api_key: ApiKey) -> None:
+        """As ``check_revocation``; ``digest`` is that of the token, whose signature was verified."""
+        if self._view.revoked(api_key) is NOTHING_REVOKED:
+            return
+        changes, token = self._view.changes, (api_key, digest)  # changes first: the look is not older than they say
+        since, found = self._found
+        if since == changes and token in found:
+            return
+        check_revocation(claims, api_key=api_key, view=self._view)
+        if since != changes or len(found) >= self._capacity:
+            found = set()
+            self._found = changes, found
+        found.add(token)
+
+
 def check_revocation(claims: AccessClaims, *, api_key: ApiKey, view: TrustView) -> None:
     """Raise ``Rejected``: REVOKED by token, user or app, SESSION_REVOKED by the session."""
     revoked = view.revoked(api_key)

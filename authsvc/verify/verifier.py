@@ -22,7 +22,7 @@ from authsvc.verify.claims import (
 from authsvc.verify.development import SUFFIX, read_development_token
 from authsvc.verify.moments import check_time
 from authsvc.verify.questions import Questions, check_audience, check_role, check_scope
-from authsvc.verify.revocation import check_revocation
+from authsvc.verify.revocation import NotRevoked
 from authsvc.verify.signatures import SignatureMemory, VerifiedSignatures, digest_of
 from authsvc.verify.verdict import Verdict, VerifiedToken
 
@@ -52,6 +52,7 @@ class Verifier:
         self._clock = clock
         self._development_tokens = development_tokens
         self._signatures = VerifiedSignatures() if signatures is None else signatures
+        self._not_revoked = NotRevoked(view)
 
     def verify(
         self,
@@ -78,10 +79,10 @@ class Verifier:
         trust = self._view.app(api_key)
         if trust is None or trust.app.settings.suspended:
             return Verdict(TokenStatus.APP_SUSPENDED)
-        now, token = self._clock(), None
+        now, token, digest = self._clock(), None, digest or _digest_of(text)
         try:
             token = self._accepted(text, trust, now, digest)
-            self._judge(token.claims, trust, questions, now)
+            self._judge(token.claims, digest, trust, questions, now)
         except Rejected as rejected:
             return Verdict(rejected.status, token, rejected.detail)
         return Verdict(_ACTIVE, token)
@@ -91,12 +92,13 @@ class Verifier:
 
         The app must be in the view, and may be suspended. ``deadline`` as ``verify`` has it. Raises ``Rejected``.
         """
+        digest = _digest_of(text)
         try:
-            return self._accepted(text, self._trust(api_key), self._clock())
+            return self._accepted(text, self._trust(api_key), self._clock(), digest)
         except Rejected as rejected:
             if rejected.status is not TokenStatus.KEY_UNKNOWN or not self._look_for_key(text, api_key, deadline):
                 raise
-        return self._accepted(text, self._trust(api_key), self._clock())
+        return self._accepted(text, self._trust(api_key), self._clock(), digest)
 
     def _trust(self, api_key: ApiKey) -> AppTrust:
         trust = self._view.app(api_key)
@@ -125,13 +127,12 @@ class Verifier:
             return None
         return math.inf if claims.expires_at is None else claims.expires_at + trust.leeway
 
-    def _accepted(self, text: str, trust: AppTrust, now: datetime, digest: bytes | None = None) -> VerifiedToken:
+    def _accepted(self, text: str, trust: AppTrust, now: datetime, digest: bytes) -> VerifiedToken:
         """The token, its signature verified now or remembered; what can change is looked at each time."""
         if len(text) > MAX_PARSED_BYTES:
             raise Rejected(TokenStatus.MALFORMED, "too long")
         if text.endswith(SUFFIX):
             return self._development(text, trust)
-        digest = digest or digest_of(text)
         known = self._signatures.find(trust.app.api_key, digest)
         if known is not None:
             _recheck(known, trust, now)
@@ -145,15 +146,19 @@ class Verifier:
             raise Rejected(TokenStatus.DEVELOPMENT_TOKENS_DISABLED)
         return VerifiedToken(trust.app.api_key, KeyId(""), None, read_development_token(text))
 
-    def _judge(self, claims: AccessClaims, trust: AppTrust, questions: Questions, now: datetime) -> None:
+    def _judge(self, claims: AccessClaims, digest: bytes, trust: AppTrust, questions: Questions, now: datetime) -> None:
         api_key = trust.app.api_key
         if claims.managed and claims.expires_at is None and not trust.app.ever_non_expiring:
             raise Rejected(TokenStatus.CLAIM_INVALID, "exp")
         check_time(claims, seconds=now.timestamp(), leeway=trust.leeway)
         check_audience(claims, questions, api_key=api_key)
-        check_revocation(claims, api_key=api_key, view=self._view)
+        self._not_revoked.check(claims, digest, api_key=api_key)
         check_scope(claims.scope, questions)
         check_role(claims.user.role, questions)
+
+
+def _digest_of(text: str) -> bytes:
+    return digest_of(text[: MAX_PARSED_BYTES + 1])  # a longer one is refused
 
 
 def _verify_signed(text: str, trust: AppTrust, now: datetime) -> VerifiedToken:

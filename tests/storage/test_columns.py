@@ -79,7 +79,7 @@ def test_rows_of_another_shape_are_refused() -> None:
     """A row with a value too many is a mistake that shows at once."""
     assert TOKEN_COLUMNS.count(",") == 3
     with pytest.raises(ValueError, match="zip"):
-        Columns("soni", token_from, [(*a_row(1), 0)])
+        Columns("stni", token_from, [(*a_row(1), 0)])
 
 
 def test_a_number_takes_eight_bytes() -> None:

@@ -82,10 +82,13 @@ AFTER: dict[str, tuple[Change, TokenStatus]] = {
 }
 
 
+@pytest.mark.parametrize("others", [False, True], ids=["nothing was revoked", "others were revoked"])
 @pytest.mark.parametrize(("change", "expected"), AFTER.values(), ids=AFTER.keys())
-def test_what_changed_since_is_seen(world: World, change: Change, expected: TokenStatus) -> None:
+def test_what_changed_since_is_seen(world: World, change: Change, expected: TokenStatus, others: bool) -> None:
     """After a change a verifier that remembers the token says in every detail what a fresh one says."""
     verifier = world.verifier()
+    if others:
+        world.revoke_token(jti(77))
     assert verifier.verify(token(), api_key=APP, questions=Questions()).active
     change(world)
     remembered = verifier.verify(token(), api_key=APP, questions=Questions())

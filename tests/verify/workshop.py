@@ -168,8 +168,8 @@ class World:
         """Give the app one key more."""
         self.view.put_keys(APP, [ring_key(SigningKey(KeyId(key_id), Algorithm.HS256, secret), **changes)])
 
-    def revoke_token(self, token_id: str) -> None:
-        self.view.put_revocation(TokenRevoked(APP, TokenId(token_id), None, Revision(REVISION + 1)))
+    def revoke_token(self, token_id: str, *, api_key: ApiKey = APP) -> None:
+        self.view.put_revocation(TokenRevoked(api_key, TokenId(token_id), None, Revision(REVISION + 1)))
 
     def revoke_session(self, session_id: SessionId = SESSION) -> None:
         ended = SessionRevoked(APP, session_id, START + timedelta(days=1), Revision(REVISION + 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -34,6 +35,7 @@ from authsvc.v1 import trust_pb2 as v1
 
 _STATES = {getattr(v1, f"TRUSTED_KEY_STATE_{state.name}"): state for state in KeyState}
 _ALGORITHMS = frozenset(algorithm.value for algorithm in Algorithm)
+_DONE = object()
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -61,6 +63,7 @@ class Trusted:
         self._building: TrustView | None = None
         self._next_policy: Policy | None = None
         self._api_key = ApiKey("")
+        self._pruning: Iterator[None] | None = None
 
     def lost(self) -> None:
         """The stream has ended: half a snapshot is worth nothing."""
@@ -79,7 +82,7 @@ class Trusted:
             case "snapshot_end":
                 self._complete(update.cursor)
             case "heartbeat":
-                pass
+                self._forget_some()
             case _:  # of a newer service: what is not understood may say that something is revoked
                 raise ValueError("an update of a kind that this version does not know")
         if update.cursor and self._building is None:
@@ -94,8 +97,17 @@ class Trusted:
         return True
 
     def forget_old(self, now: datetime) -> None:
-        """Forget revocations of what can no longer live; ``now`` by the service's clock."""
-        self.view.prune(now)
+        """Begin to forget revocations of what can no longer live; ``now`` by the service's clock.
+
+        Among a million that takes a while, so that each heartbeat is a step of it; what has begun goes on.
+        """
+        if self._pruning is None:
+            self._pruning = self.view.pruning(now)
+        self._forget_some()
+
+    def _forget_some(self) -> None:
+        if self._pruning is not None and next(self._pruning, _DONE) is _DONE:
+            self._pruning = None
 
     def _put_policy(self, policy: v1.TrustPolicy) -> None:
         if self._building is None and self.policy is not None and policy.revision < self.policy.revision:

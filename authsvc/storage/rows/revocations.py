@@ -41,17 +41,17 @@ class Floor(NamedTuple):
 
 def sessions_of(rows: Iterable[tuple[Any, ...]]) -> Columns[SessionRevoked]:
     """Many rows of ``SESSION_COLUMNS``."""
-    return Columns("soii", session_from, rows)
+    return Columns("sbii", session_from, rows)
 
 
 def tokens_of(rows: Iterable[tuple[Any, ...]]) -> Columns[TokenRevoked]:
     """Many rows of ``TOKEN_COLUMNS``."""
-    return Columns("soni", token_from, rows)
+    return Columns("stni", token_from, rows)
 
 
 def watermarks_of(rows: Iterable[tuple[Any, ...]]) -> Columns[Watermark]:
     """Many rows of ``WATERMARK_COLUMNS``."""
-    return Columns("soinninin", watermark_from, rows)
+    return Columns("stinninin", watermark_from, rows)
 
 
 def user_column(user_id: UserId | None) -> str:
