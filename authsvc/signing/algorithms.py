@@ -1,22 +1,21 @@
-"""The mathematics of each signature algorithm: PyJWT's algorithm objects, never its token functions.
+"""The mathematics of each signature algorithm: ECDSA here, the others in ``authsvc.signing.pyjwt``.
 
-PyJWT's ``encode`` and ``decode`` read the wall clock, accept several spellings of one token and re-parse keys at
-each call; its algorithm objects do neither. This is the only module that imports ``jwt``. For ECDSA the library below
-it is asked directly: what PyJWT does between r‖s and that library is a sixth of a signature's price.
+For ECDSA the library below PyJWT is asked directly: what PyJWT does between r‖s and that library is a sixth of a
+signature's price.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
-from jwt.algorithms import HMACAlgorithm, OKPAlgorithm, RSAAlgorithm, RSAPSSAlgorithm
 
 from authsvc.model import Algorithm
 
@@ -75,51 +74,37 @@ class _Ecdsa:
         return True
 
 
-class _Rsa:
-    """RSA as PyJWT has it, of signatures as long as the modulus (RFC 8017, 8.1.2 and 8.2.2, step 1).
-
-    The library below also takes a PSS signature that begins with a zero byte without it: one token, two texts.
-    """
-
-    __slots__ = ("_scheme",)
-
-    def __init__(self, scheme: RSAAlgorithm) -> None:
-        self._scheme = scheme
-
-    def sign(self, message: bytes, key: rsa.RSAPrivateKey) -> bytes:
-        return self._scheme.sign(message, key)
-
-    def verify(self, message: bytes, key: rsa.RSAPublicKey, signature: bytes) -> bool:
-        return len(signature) == (key.key_size + 7) // 8 and self._scheme.verify(message, key, signature)
-
-
-# Any: the key type differs by algorithm and PyJWT's own signatures are generic over it.
-_MATHEMATICS: Mapping[str, Any] = MappingProxyType(
+_ECDSA: Mapping[Algorithm, _Ecdsa] = MappingProxyType(
     {
-        Algorithm.HS256: HMACAlgorithm(HMACAlgorithm.SHA256),
-        Algorithm.HS384: HMACAlgorithm(HMACAlgorithm.SHA384),
-        Algorithm.HS512: HMACAlgorithm(HMACAlgorithm.SHA512),
         Algorithm.ES256: _Ecdsa(hashes.SHA256(), 32),
         Algorithm.ES384: _Ecdsa(hashes.SHA384(), 48),
         Algorithm.ES512: _Ecdsa(hashes.SHA512(), 66),
-        Algorithm.EDDSA: OKPAlgorithm(),
-        Algorithm.RS256: _Rsa(RSAAlgorithm(RSAAlgorithm.SHA256)),
-        Algorithm.RS384: _Rsa(RSAAlgorithm(RSAAlgorithm.SHA384)),
-        Algorithm.RS512: _Rsa(RSAAlgorithm(RSAAlgorithm.SHA512)),
-        Algorithm.PS256: _Rsa(RSAPSSAlgorithm(RSAPSSAlgorithm.SHA256)),
-        Algorithm.PS384: _Rsa(RSAPSSAlgorithm(RSAPSSAlgorithm.SHA384)),
-        Algorithm.PS512: _Rsa(RSAPSSAlgorithm(RSAPSSAlgorithm.SHA512)),
     }
 )
 
 
+@cache
+def _mathematics(algorithm: Algorithm) -> Any:
+    # Any: the key type differs by algorithm and PyJWT's own signatures are generic over it.
+    if algorithm in _ECDSA:
+        return _ECDSA[algorithm]
+    from authsvc.signing import pyjwt  # noqa: PLC0415 - dear to import, and ECDSA does without
+
+    return pyjwt.MATHEMATICS[algorithm]
+
+
+def prepare(algorithm: Algorithm) -> None:
+    """Load what the algorithm needs: done where a key is read, so that no signature waits for it."""
+    _mathematics(algorithm)
+
+
 def sign(algorithm: Algorithm, key: object, message: bytes) -> bytes:
     """The signature of ``message``: r‖s for ECDSA (RFC 7518, 3.4), the full tag for HMAC (3.2)."""
-    signature: bytes = _MATHEMATICS[algorithm].sign(message, key)
+    signature: bytes = _mathematics(algorithm).sign(message, key)
     return signature
 
 
 def verify(algorithm: Algorithm, key: object, message: bytes, signature: bytes) -> bool:
     """Whether ``signature`` is one of ``message`` under ``key``; a signature of any wrong shape is simply not."""
-    fits: bool = _MATHEMATICS[algorithm].verify(message, key, signature)
+    fits: bool = _mathematics(algorithm).verify(message, key, signature)
     return fits

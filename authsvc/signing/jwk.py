@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from authsvc.model import Algorithm, KeyId
 from authsvc.signing import base64url, weak_ed25519
-from authsvc.signing.algorithms import FAMILIES
+from authsvc.signing.algorithms import FAMILIES, prepare
 from authsvc.signing.key_text import is_key_text
 from authsvc.signing.keys import CURVES, PublicKey, VerificationKey, fits, public_members, thumbprint
 from authsvc.signing.strict_json import JsonObject, read_object
@@ -54,6 +54,7 @@ def key_of(jwk: JsonObject) -> VerificationKey:
     """The key that a JWK describes, its private members left aside; raises ``KeyRefused``."""
     algorithm = _algorithm(jwk)
     _check_use(jwk)
+    prepare(algorithm)
     if FAMILIES[algorithm].key_type == "oct":
         return VerificationKey(_key_id(jwk, ""), algorithm, hmac_secret(_bytes(jwk, "k"), algorithm))
     public = _public(jwk)

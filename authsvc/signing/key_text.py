@@ -9,14 +9,20 @@ from collections.abc import Callable
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
-from cryptography.x509 import load_der_x509_certificate
+
+
+def _load_certificate(raw: bytes) -> object:
+    from cryptography import x509  # noqa: PLC0415 - dear to import, and verifiers get no secrets
+
+    return x509.load_der_x509_certificate(raw)
+
 
 # PEM and RFC 4716 begin a line so; an OpenSSH public key begins with its type.
 _MARK = re.compile(rb"^\s*-----? ?BEGIN |^\s*(ssh-|ecdsa-sha2-|sk-(ssh|ecdsa)-)[a-z0-9@.-]+\s", re.MULTILINE)
 _DER_FORMS: tuple[Callable[[bytes], object], ...] = (
     load_der_public_key,
     lambda raw: load_der_private_key(raw, password=None),
-    load_der_x509_certificate,
+    _load_certificate,
 )
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from authsvc.clock import Randomness
 from authsvc.model import Algorithm, KeyId
 from authsvc.signing import base64url
-from authsvc.signing.algorithms import FAMILIES
+from authsvc.signing.algorithms import FAMILIES, prepare
 from authsvc.signing.strict_json import write_object
 
 RSA_BITS = 2048
@@ -85,6 +85,7 @@ def imported(secret: bytes, randomness: Randomness) -> NewKey:
 
 def signing_key(key_id: KeyId, algorithm: Algorithm, secret: bytes) -> SigningKey:
     """The key whose secret part was made by ``generate``; raises ``ValueError`` when it is not one."""
+    prepare(algorithm)
     if FAMILIES[algorithm].key_type == "oct":
         return SigningKey(key_id, algorithm, secret)
     private = serialization.load_der_private_key(secret, password=None)

@@ -6,6 +6,8 @@ import copy
 import json
 import logging
 import pickle
+import subprocess
+import sys
 import traceback
 from functools import cache
 from itertools import permutations
@@ -223,3 +225,23 @@ def test_keys_are_not_compared_by_their_secret(algorithm: Algorithm) -> None:
     first, second = (signing_key(made.key_id, made.algorithm, made.secret) for _ in range(2))
     assert first != second
     assert len({first, second}) == 2
+
+
+@pytest.mark.parametrize("algorithm", [Algorithm.HS256, Algorithm.EDDSA])
+def test_no_signature_waits_for_a_library(algorithm: Algorithm) -> None:
+    """What a key needs to sign is loaded when the key is read, not before and not by the first signature."""
+    program = """if True:
+        import sys
+        from authsvc.model import Algorithm, KeyId
+        from authsvc.signing.jws import sign_compact
+        from authsvc.signing.keys import signing_key
+        print("jwt" in sys.modules)
+        key = signing_key(KeyId("k"), Algorithm(sys.argv[1]), bytes.fromhex(sys.argv[2]))
+        print("jwt" in sys.modules)
+        before = set(sys.modules)
+        sign_compact(key, typ="JWT", payload=b"{}")
+        print(sorted(set(sys.modules) - before))
+    """
+    command = [sys.executable, "-c", program, algorithm, one_made(algorithm).secret.hex()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines() == ["False", "True", "[]"]
