@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
 import grpc
 import grpc.aio
 
 from authsvc import __version__
 from authsvc.client.tls import FollowedFiles, TlsFiles
-from authsvc.logs import Logger
+
+if TYPE_CHECKING:
+    from authsvc.logs import Logger
 
 ChannelOptions = Sequence[tuple[str, int | str]]
 Tls = grpc.ChannelCredentials | TlsFiles

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from authsvc.client.credential import Bearer, Metadata
 from authsvc.client.errors import AuthClientError, DeadlineExceeded, Failure, Unavailable
 from authsvc.client.retries import NO_RETRIES, Retries
 from authsvc.client.tracing import TraceContext, trace_context
 from authsvc.clock import Randomness, deadline_after, seconds_left
-from authsvc.logs import Logger
+
+if TYPE_CHECKING:
+    from authsvc.logs import Logger
 
 TIMEOUT = timedelta(seconds=5)
 RETRIES = Retries()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 
-from authsvc.logs import Logger
+if TYPE_CHECKING:
+    from authsvc.logs import Logger
+
 
 _Stamp = tuple[tuple[int, int, int], ...]
 

@@ -2,12 +2,15 @@
 
 Owns levels, scopes, sinks and what a line may say: the list of fields, the types that hide
 secrets. Must not know who logs, nor tokens, stores, settings or gRPC: it imports nothing of ours.
+
+`Logger` is imported when it is first asked for, or the first logger is made: structlog comes with it.
 """
+
+from typing import TYPE_CHECKING
 
 from authsvc.logs.files import FileLines
 from authsvc.logs.later import Later
 from authsvc.logs.levels import LEVEL_NAMES, Level, LogSettingError, parse_levels
-from authsvc.logs.logger import Logger
 from authsvc.logs.redaction import FIELDS, shown
 from authsvc.logs.routing import LoggerSettings, Sink
 from authsvc.logs.secret import Secret, SecretBytes, SecretText
@@ -15,6 +18,9 @@ from authsvc.logs.sentry import MissingExtraError, SentrySink, sentry_client
 from authsvc.logs.sinks import Console, JsonLines, sink_for_format
 from authsvc.logs.system import CLIENT_SCOPES, SERVER_SCOPES, LoggerSystem
 from authsvc.logs.temporary import Alarm, Held, ScopeState, TemporaryLevels
+
+if TYPE_CHECKING:
+    from authsvc.logs.logger import Logger
 
 __all__ = [
     "CLIENT_SCOPES",
@@ -45,3 +51,13 @@ __all__ = [
     "shown",
     "sink_for_format",
 ]
+
+# Hidden from type checkers, which would take every misspelt name for one that is found here.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name != "Logger":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from authsvc.logs.logger import Logger  # noqa: PLC0415 - structlog loads rich too, where it is installed
+
+        return Logger

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from threading import local
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from structlog.processors import KeyValueRenderer
-
 from authsvc.logs.encoding import line_encoder
 from authsvc.logs.levels import LEVEL_NAMES, Level, unknown
 from authsvc.logs.redaction import shown
@@ -60,6 +58,8 @@ class Console:
     """Writes an event for people: time, level, scope, message, [tags], then `field='value'`."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
+        from structlog.processors import KeyValueRenderer  # noqa: PLC0415 - as loggers do
+
         self._stream = stream
         self._fields = KeyValueRenderer()
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 from authsvc.logs.delivery import Delivery
 from authsvc.logs.events import EventShape
 from authsvc.logs.levels import Level, LogSettingError, unknown
-from authsvc.logs.logger import Logger, Origin
 from authsvc.logs.routing import DEFAULT, Choices, LoggerSettings, Route, Sink
 from authsvc.logs.sinks import JsonLines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from authsvc.logs.logger import Logger
 
 SERVER_SCOPES: Final = (
     "server", "rpc", "credentials", "accounts", "apps", "signing", "tokens", "sessions",
@@ -65,6 +66,8 @@ class LoggerSystem:
             raise unknown("scope", scope, self.scopes)
         if isinstance(tags, str):
             raise LogSettingError("tags are a list of texts, not one text")
+        from authsvc.logs.logger import Logger, Origin  # noqa: PLC0415 - loads structlog
+
         origin = Origin(self._delivery, scope, ()).tagged(tuple(tags))
         return Logger(origin, self._processors, {})
 

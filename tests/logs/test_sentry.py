@@ -21,7 +21,7 @@ def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_imported_lazily() -> None:
-    """Importing the package asks for neither sentry-sdk nor orjson, and not for gRPC."""
+    """Importing the package asks for neither sentry-sdk nor orjson, not for gRPC, and for structlog with the logger."""
     program = """if True:
         import sys
         class Asked:
@@ -31,9 +31,11 @@ def test_imported_lazily() -> None:
         sys.meta_path.insert(0, Asked())
         import authsvc.logs
         print(*sorted({"structlog", "sentry_sdk", "orjson", "grpc"} & set(Asked.names)))
+        authsvc.logs.Logger
+        print(*sorted({"structlog", "sentry_sdk", "orjson", "grpc"} & set(Asked.names)))
     """
     asked = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
-    assert asked.stdout.split() == ["structlog"], "what is imported is seen, and it is this alone"
+    assert asked.stdout.splitlines() == ["", "structlog"], "what is imported is seen, and it is this alone"
 
 
 @pytest.mark.parametrize(

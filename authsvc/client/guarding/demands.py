@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypedDict
 
 from authsvc.client.attaching.details import PLACEMENT, Placement, checked_placement
 from authsvc.client.errors import AuthClientError
@@ -13,7 +13,10 @@ from authsvc.client.guarding.rules import CidOf, Rule, Rules, check_rules, rule_
 from authsvc.client.logs import LogOptions, make_client_logs
 from authsvc.client.verifier.checked import CheckedToken, TokenNotActive
 from authsvc.client.verifier.verifier import TokenVerifier
-from authsvc.logs import Logger, LoggerSystem
+from authsvc.logs import LoggerSystem
+
+if TYPE_CHECKING:
+    from authsvc.logs import Logger
 
 
 class Questions(TypedDict):

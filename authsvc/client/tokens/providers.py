@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import ClassVar, Self, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
 
 from authsvc.client.tokens.access_token import AccessToken, read_access_token
 from authsvc.client.tokens.issuer import Issuer, guest_message, scope_message
 from authsvc.client.tokens.sessions import Chain, OnSessionUpdated, SavedSession, SessionSource
 from authsvc.client.tokens.source import FunctionSource, Source, TokenFunction, Turn, refuse_asynchronous
 from authsvc.clock import Randomness
-from authsvc.logs import Logger, SecretText
+from authsvc.logs import SecretText
 from authsvc.v1 import auth_pb2
 from authsvc.verify.development import make_development_token
+
+if TYPE_CHECKING:
+    from authsvc.logs import Logger
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from inspect import isawaitable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from authsvc.client.homes import HomeProcess
 from authsvc.client.request_ids import new_request_id
@@ -14,8 +14,11 @@ from authsvc.client.tokens.baton import Baton
 from authsvc.client.tokens.issuer import Issuer
 from authsvc.client.tokens.source import Make, Turn, was_to_be_awaited
 from authsvc.clock import Randomness
-from authsvc.logs import Logger, SecretText
+from authsvc.logs import SecretText
 from authsvc.v1 import auth_pb2
+
+if TYPE_CHECKING:
+    from authsvc.logs import Logger
 
 
 @dataclass(frozen=True, slots=True)

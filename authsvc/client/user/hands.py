@@ -6,14 +6,17 @@ import asyncio
 import threading
 from dataclasses import dataclass
 from inspect import isawaitable
+from typing import TYPE_CHECKING
 
 from authsvc.client.auth import AsyncAuthClient, AuthClient
 from authsvc.client.tokens.manager import TokenManager
 from authsvc.client.tokens.manager_aio import AsyncTokenManager
 from authsvc.client.user.connecting import Attempts, OnConnectUserError
 from authsvc.client.user.connection import Connection, disconnected
-from authsvc.logs import Logger
 from authsvc.v1.auth_pb2 import ValidateTokenRequest, ValidateTokenResponse
+
+if TYPE_CHECKING:
+    from authsvc.logs import Logger
 
 
 @dataclass(frozen=True, slots=True)

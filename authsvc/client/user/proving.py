@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.renewal import Moment
 from authsvc.client.user.connecting import Attempts, check_locally, question, refusal
 from authsvc.clock import Clock
-from authsvc.logs import Logger
 from authsvc.model import TokenStatus
+
+if TYPE_CHECKING:
+    from authsvc.logs import Logger
 
 
 class Hands(Protocol):

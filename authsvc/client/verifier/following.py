@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from authsvc.client.errors import AuthClientError, Failure, Unavailable
 from authsvc.client.homes import Closed, tell_after_fork
@@ -13,10 +13,12 @@ from authsvc.client.verifier.judging import Judge
 from authsvc.client.verifier.pauses import Pauses
 from authsvc.client.verifier.trusted import Trusted
 from authsvc.clock import Clock, Monotonic, Randomness
-from authsvc.logs import Logger
 from authsvc.model import ApiKey
 from authsvc.trust.view import TrustView
 from authsvc.v1 import trust_pb2 as v1
+
+if TYPE_CHECKING:
+    from authsvc.logs import Logger
 
 MAX_STALENESS: Final = timedelta(seconds=10)
 FIRST_WAIT: Final = timedelta(seconds=5)
