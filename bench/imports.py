@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 LIMIT_MS = 150
-"""Of `import authsvc.client` and the client itself, beyond `import grpc`. Its parts are loaded when they are named: who
-verifies tokens or keeps them fresh imports more, and who calls the service does not."""
+"""Of `import authsvc.client` with every name that it offers, beyond `import grpc`. A name is imported when it is asked
+for; the first client that is made imports structlog, which is printed beside it and not counted."""
 
 _PROGRAM = """
 import json, time
@@ -30,10 +30,14 @@ def everything():
     for name in sdk.__all__:
         getattr(sdk, name)
 
+def made():
+    from authsvc.client import AuthClient
+    AuthClient("127.0.0.1:1").close()
+
 def grpc():
     import grpc
 
-steps = {"grpc": grpc, "package": package, "client": client, "everything": everything}
+steps = {"grpc": grpc, "package": package, "client": client, "everything": everything, "made": made}
 print(json.dumps({name: milliseconds(step) for name, step in steps.items()}))
 """
 
@@ -45,8 +49,9 @@ def print_import_costs(runs: int = 9) -> None:
     client = took["package"] + took["client"]
     everything = client + took["everything"]
     print(
-        f"import authsvc.client: {took['package']:.1f} ms, with AuthClient {client:.0f} ms (wanted: < {LIMIT_MS})"
-        f", with all that it offers {everything:.0f} ms, beyond the {took['grpc']:.0f} ms of gRPC"
+        f"import authsvc.client: {took['package']:.1f} ms, with AuthClient {client:.0f} ms"
+        f", with all that it offers {everything:.0f} ms (wanted: < {LIMIT_MS})"
+        f", beyond the {took['grpc']:.0f} ms of gRPC; the first client made: {took['made']:.0f} ms more"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 import authsvc.client as sdk
+from authsvc.clock import system_randomness
+from authsvc.model import Algorithm
+from authsvc.signing.keys import generate
 
 SOURCE = ast.parse(Path(sdk.__file__).read_text("utf-8"))
 
@@ -57,3 +61,36 @@ def test_nothing_is_loaded_before_it_is_asked_for() -> None:
     """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.splitlines() == ["[]", "True"]
+
+
+def published(algorithm: Algorithm) -> str:
+    """A public key as a service tells of it."""
+    made = generate(algorithm, system_randomness)
+    return json.dumps({**json.loads(made.public_jwk), "alg": algorithm, "kid": made.key_id})
+
+
+def test_what_is_dear_waits_until_it_is_needed() -> None:
+    """All that the client offers is imported without structlog, PyJWT and X.509; a logger and a key bring theirs."""
+    program = """if True:
+        import sys
+        import authsvc.client as sdk
+        from authsvc.signing.jwk import parse_key
+
+        def tell():
+            print(*sorted({"structlog", "jwt", "cryptography.x509"} & set(sys.modules)))
+
+        for name in sdk.__all__:
+            getattr(sdk, name)
+        tell()
+        parse_key(sys.argv[1])
+        tell()
+        parse_key(sys.argv[2])
+        tell()
+        sdk.AuthClient("127.0.0.1:1").close()
+        tell()
+    """
+    keys = [published(algorithm) for algorithm in (Algorithm.ES256, Algorithm.EDDSA)]
+    command = [sys.executable, "-c", program, *keys]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    with_key = "cryptography.x509 jwt"
+    assert done.stdout.splitlines() == ["", "", with_key, f"{with_key} structlog"]
