@@ -42,8 +42,8 @@ proto-check: $(VENV)/.dev ## fail if authsvc/v1 is stale or the contract was bro
 bench: $(VENV)/.dev ## measure speed
 	@$(PY) -m bench $(ARGS)
 
-verify: $(VENV)/.dev ## long proofs: all of them, or one with PART=name
-	@$(PY) -m tools.verify $(PART)
+verify: $(VENV)/.dev ## long proofs: all of them, or one with PART=name; their table alone with ARGS=--table
+	@$(PY) -m tools.verify $(PART) $(ARGS)
 
 lock: $(VENV)/.dev ## write the locks again from pyproject.toml (newest versions: ARGS=--upgrade)
 	@$(PY) -m tools.locks compile $(ARGS)

@@ -2,6 +2,7 @@
 
 python -m tools.verify                       all parts, one after the other
 python -m tools.verify race --count 1000     one part, with another count than its own
+python -m tools.verify --table               no part: the table of the results that are there
 
 race                64 presentations of one refresh token at once, and refreshes against a revocation, in rounds
 race-revoke         each target of RevokeTokens against refreshing, or showing, what it ends
@@ -22,7 +23,8 @@ client-day          a day of refreshes by so many users who share a client: lost
 soak                so many sessions opened, refreshed and over, forgotten by a janitor: the file is as a new store's
 refresh-cost        a refresh with so many sessions, and a tenth, in turns with 10,000: within 10 %, PostgreSQL too
 
-A result is a line on standard output and var/verify/<part>.json, with the commit and the date.
+A result is a line on standard output and var/verify/<part>.json, with the commit and the date. At the end all results
+that are there, of earlier runs too, are printed as one table, which is var/verify/results.md.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ from pathlib import Path
 
 from tools import proofs, verify_client, verify_following, verify_keys, verify_postgres, verify_soak, verify_verifiers
 from tools.proofs import Part, Result
+from tools.verify_table import write_table
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = {
@@ -85,11 +88,15 @@ def main(arguments: Sequence[str], parts: Mapping[str, Part] = PARTS, folder: Pa
     parser = argparse.ArgumentParser(prog="python -m tools.verify")
     parser.add_argument("part", nargs="?", choices=parts)
     parser.add_argument("--count", type=int, help="how often, where a part is named")
+    parser.add_argument("--table", action="store_true", help="run nothing: the table of the results that are there")
     asked = parser.parse_args(arguments)
     if asked.count is not None and (asked.part is None or asked.count < 1):
         parser.error("--count is one or more, of a part that is named")
-    chosen = [asked.part] if asked.part else list(parts)
+    if asked.table and asked.part:
+        parser.error("--table runs no part")
+    chosen = [] if asked.table else [asked.part] if asked.part else list(parts)
     passed = [run(name, parts[name], asked.count or parts[name].count, folder) for name in chosen]
+    print(f"\n{write_table(folder, list(parts))}", end="")
     return 0 if all(passed) else 1
 
 
