@@ -120,9 +120,11 @@ def open_domain(
         logs = make_logs(settings, clock)
         metrics = make_metrics()
         storage, trust, signing = map(logs.get_logger, ("storage", "trust", "signing"))
+        watched = WatchedClock(clock, monotonic)
         opened = open_store(
             settings.store_url,
             clock=clock,
+            forgets_by=watched.earliest,
             randomness=randomness,
             exclusive=False,
             migrate=migrate,
@@ -135,14 +137,13 @@ def open_domain(
         freshness = Freshness(settings.max_staleness, clock=clock, monotonic=monotonic)
         learning = Learning(sealer, secrets, trust)
         feed = Feed(store, view, learning)
-        follower = Follower(store, feed, view, freshness, trust, clock=clock)
+        follower = Follower(store, feed, view, freshness, trust, forgets_by=watched.earliest)
         lifetimes.callback(follower.stop)
         second_look = SecondLook(lambda deadline: follower.looks.catch_up(deadline=deadline), monotonic=monotonic)
         view.look_again = second_look
         logging = LoggingAdmin(logs, store, learning.levels, clock=clock, alarm=alarm)
         lifetimes.callback(logging.close)
         feed.subscribe(logging.follow)
-        watched = WatchedClock(clock, monotonic)
         cycle, maker = LifeCycle(max(FEED_BOUND, settings.max_staleness)), KeyMaker(sealer, clock=clock)
         lifetimes.callback(maker.close)
         changes = KeyChanges(
@@ -156,7 +157,7 @@ def open_domain(
         keys = KeysAdmin(view, changes, maker, cycle, watched, signing)
         keeper = KeyKeeper(view, changes, cycle, watched, signing)
         lifetimes.callback(keeper.stop)
-        janitor = Janitor(store, storage, clock=clock)
+        janitor = Janitor(store, storage, clock=watched.earliest)
         lifetimes.callback(janitor.stop)
         metrics.janitor = lambda: JanitorState(
             janitor.removed, janitor.lag.total_seconds(), view.count_revoked(), view.count_endless()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from authsvc.clock import Clock, Monotonic
 from authsvc.signing.lifecycle import DRIFT, Present
@@ -28,6 +28,10 @@ class WatchedClock:
         with self._lock:
             self._look()
             return Present(self._shown, self._earliest, self._latest)
+
+    def earliest(self) -> datetime:
+        """The time that has come for certain, as far as this process can tell: what is over by it may be forgotten."""
+        return self.present().earliest
 
     def steady(self) -> bool:
         """Whether the clock has not been set for a while."""

@@ -25,6 +25,7 @@ def open_store(
     url: str,
     *,
     clock: Clock,
+    forgets_by: Clock | None = None,
     randomness: Randomness = system_randomness,
     exclusive: bool = False,
     migrate: bool = False,
@@ -35,10 +36,11 @@ def open_store(
     ``exclusive`` is for who replaces what is there: refuse (``StoreInUse``) while anybody else has the store open, and
     keep all others out. Otherwise any number may, here and in other processes: each follows the others. A store of an
     older schema is refused (``SchemaTooOld``), or with ``migrate`` brought to this program's: a SQLite file only while
-    nobody else has it open (``StoreInUse``). A SQLite file is made where there is none, and ``clock`` is its clock; an
-    empty PostgreSQL database counts as old, and has a clock of its own. ``observer`` is told of the batches that a
-    SQLite store writes, and of what rivals undo on PostgreSQL. Raises ``StoreRefused`` where an operator has to act,
-    ``Unavailable`` where the engine cannot do it now, ``OSError`` where the files cannot be made.
+    nobody else has it open (``StoreInUse``). A SQLite file is made where there is none; ``clock`` is its clock, and
+    ``forgets_by``, the same by default, the one by which it forgets what is over. An empty PostgreSQL database counts
+    as old, and has a clock of its own. ``observer`` is told of the batches that a SQLite store writes, and of what
+    rivals undo on PostgreSQL. Raises ``StoreRefused`` where an operator has to act, ``Unavailable`` where the engine
+    cannot do it now, ``OSError`` where the files cannot be made.
     """
     if _is_postgres(url):
         with _driver_wanted():
@@ -46,7 +48,13 @@ def open_store(
         return postgres.open_postgres(url, exclusive=exclusive, migrate=migrate, observer=observer)
     path = sqlite_path(url)
     return sqlite.open_sqlite(
-        path, clock=clock, randomness=randomness, exclusive=exclusive, migrate=migrate, observer=observer
+        path,
+        clock=clock,
+        forgets_by=forgets_by,
+        randomness=randomness,
+        exclusive=exclusive,
+        migrate=migrate,
+        observer=observer,
     )
 
 

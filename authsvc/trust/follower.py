@@ -31,20 +31,24 @@ _PRUNE_EVERY: Final = timedelta(hours=1)
 
 
 class Follower:
-    """Keeps a feed in step with its store, and knows how fresh it is. Stopped once, and then of no more use."""
+    """Keeps a feed in step with its store, and knows how fresh it is. Stopped once, and then of no more use.
+
+    ``forgets_by``: a clock that shows no time before it has come, however the machine's is set: what is over by it is
+    forgotten, and does not come back when that one is put right.
+    """
 
     def __init__(
-        self, store: Store, feed: Feed, view: TrustView, freshness: Freshness, log: Logger, *, clock: Clock
+        self, store: Store, feed: Feed, view: TrustView, freshness: Freshness, log: Logger, *, forgets_by: Clock
     ) -> None:
         self._store = store
         self._feed = feed
         self._view = view
         self._freshness = freshness
         self._log = log
-        self._clock = clock
+        self._forgets_by = forgets_by
         self.looks = Looks(self._look)
         feed.subscribe(self._learnt)
-        self._pruned = clock()
+        self._pruned = forgets_by()
         self._pruning: Iterator[None] = iter(())
         self._lost = False
         self._stopping = threading.Event()
@@ -130,7 +134,7 @@ class Follower:
     def _prune(self) -> None:
         """Begin once an hour, and take one step at each look: among a million there are many, and what is new cannot
         wait for them."""
-        now = self._clock()
+        now = self._forgets_by()
         if abs(now - self._pruned) >= _PRUNE_EVERY:
             self._pruned, self._pruning = now, self._view.pruning(now)
         next(self._pruning, None)

@@ -147,9 +147,10 @@ class AppRevocations:
         self._sessions.put(session_id.decode(_ONE_BYTE), _hour_after(to_microseconds(until)))
 
     def put_token(self, token_id: TokenId, until: datetime | None) -> None:
-        """Learn that a token has ended."""
-        self.drop_token(token_id)
+        """Learn that a token has ended; one that is known to have stays so all the while, for those who look."""
+        known = self._tokens.get(token_id)
         self._tokens.put(token_id, self._end_of_token(None if until is None else to_microseconds(until)))
+        self._endless -= known == _FOR_EVER
 
     def drop_token(self, token_id: TokenId) -> None:
         """Take a token's revocation back."""

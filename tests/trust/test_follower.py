@@ -74,7 +74,12 @@ def follower(worker: Worker, engine: Engine, clock: HandClock) -> Iterator[Follo
     domain = worker.domain
     domain.feed._store = cast(Store, engine)
     follower = Follower(
-        cast(Store, engine), domain.feed, domain.view, domain.freshness, domain.logs.get_logger("trust"), clock=clock
+        cast(Store, engine),
+        domain.feed,
+        domain.view,
+        domain.freshness,
+        domain.logs.get_logger("trust"),
+        forgets_by=clock,
     )
     yield follower
     engine.hint.set()

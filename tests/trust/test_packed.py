@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-import sys
 import threading
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -153,15 +151,6 @@ class Careless(PackedMap):
             for key, value in entries:
                 place = hash(key) & self.size - 1
                 self._buckets[place] += chr(len(key)) + key + value
-
-
-@pytest.fixture
-def restless() -> Iterator[None]:
-    """Threads take turns as often as they can."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(interval)
 
 
 @pytest.mark.usefixtures("restless")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import threading
 import tracemalloc
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -181,6 +183,47 @@ class TestPruning:
             view.put_revocation(Watermark(name, SARA, tokens_revoked_at=START, revision=Revision(1)))
         view.prune(START + timedelta(days=400))
         assert view.count_revoked() == left + 1
+
+
+class Forgetful(AppRevocations):
+    """Forgets a token before it learns it again."""
+
+    def put_token(self, token_id: TokenId, until: datetime | None) -> None:
+        self.drop_token(token_id)
+        super().put_token(token_id, until)
+
+
+@pytest.mark.usefixtures("restless")
+@pytest.mark.parametrize(("kind", "missed"), [(AppRevocations, False), (Forgetful, True)])
+def test_what_is_learnt_again_was_never_forgotten(kind: type[AppRevocations], missed: bool) -> None:
+    """Whoever looks while a revocation is learnt a second time finds it; a careless one shows that it is seen."""
+    revoked, done, missing = kind(), threading.Event(), list[str]()
+    learn_all(revoked, START)
+    reader = threading.Thread(target=lambda: missing.extend(missed_until(done, revoked)))
+    reader.start()
+    for number in range(20_000):
+        learn_all(revoked, START + timedelta(hours=number % 3))
+    done.set()
+    reader.join()
+    assert bool(missing) is missed
+
+
+def learn_all(revoked: AppRevocations, moment: datetime) -> None:
+    """One of each kind."""
+    revoked.put_token(TokenId("t"), moment)
+    revoked.put_session(a_session(), moment)
+    revoked.put_watermark(a_watermark(tokens_revoked_at=moment))
+
+
+def missed_until(done: threading.Event, revoked: AppRevocations) -> Iterator[str]:
+    """Which of them were not found."""
+    while not done.is_set():
+        found = {
+            "token": revoked.has_token(TokenId("t")),
+            "session": revoked.has_session(a_session()),
+            "user": revoked.mark_of(SARA) is not None,
+        }
+        yield from (kind for kind, there in found.items() if not there)
 
 
 @pytest.mark.parametrize("moment", [START, START + timedelta(days=2_900_000), START - timedelta(days=100_000)])

@@ -102,8 +102,7 @@ class Following:
         if self._judge.trusted.reconcile(bundle.policy):
             self._log.warn("a change was not told by the stream", revision=bundle.policy.revision)
             self._note_strange_keys()
-        # By the service's clock: a wrong one of ours must not make a revocation look old.
-        self._judge.trusted.forget_old(bundle.as_of.ToDatetime(UTC))
+        self._judge.forget_old(bundle.as_of.ToDatetime(UTC))
 
     def ended(self, fault: Exception | None) -> float:
         """The stream has ended: how many seconds to wait before the next.

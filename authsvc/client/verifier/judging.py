@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from authsvc.client.verifier.age import Age
 from authsvc.client.verifier.checked import CheckedToken, TokenNotActive, kept
@@ -81,6 +81,13 @@ class Judge:
         """To be called whenever something was heard: until when it counts is worked out once, not for each token."""
         known = self.trusted.policy is not None
         self._fresh_until = self._monotonic() + self._bound - self.age.nanoseconds if known else -math.inf
+
+    def forget_old(self, told: datetime) -> None:
+        """Forget revocations of what can no longer live; ``told`` is the time by the service's clock.
+
+        By whichever of both clocks is behind: one that is wrong must not make a revocation look old.
+        """
+        self.trusted.forget_old(min(told, self._clock()))
 
     def in_the_child(self) -> None:
         """Know nothing any more: the process has forked, and this is the child."""

@@ -97,7 +97,7 @@ class Trusted:
         return True
 
     def forget_old(self, now: datetime) -> None:
-        """Begin to forget revocations of what can no longer live; ``now`` by the service's clock.
+        """Begin to forget revocations of what can no longer live at ``now``.
 
         Among a million that takes a while, so that each heartbeat is a step of it; what has begun goes on.
         """

@@ -37,6 +37,7 @@ def open_sqlite(
     clock: Clock,
     randomness: Randomness,
     exclusive: bool,
+    forgets_by: Clock | None = None,
     migrate: bool = False,
     observer: BatchObserver | None = None,
     busy_timeout: timedelta = BUSY_TIMEOUT,
@@ -48,8 +49,9 @@ def open_sqlite(
     find its tables changed underneath.
 
     ``exclusive``: refuse (``StoreInUse``) while anybody else has it open, and keep all others out; otherwise any number
-    may, in this process and in others, but for one that wants it alone. ``vfs`` names a file system registered
-    with SQLite. Raises ``StoreRefused``, ``Unavailable``, and ``OSError`` where the files cannot be made.
+    may, in this process and in others, but for one that wants it alone. ``forgets_by`` as ``open_store`` has it;
+    ``vfs`` names a file system registered with SQLite. Raises ``StoreRefused``, ``Unavailable``, and ``OSError`` where
+    the files cannot be made.
     """
     database = Database(path.absolute(), busy_timeout, vfs)
     prepare(database.path)
@@ -58,7 +60,14 @@ def open_sqlite(
     with contextlib.ExitStack() as undo:
         lock = undo.enter_context(contextlib.closing(Lock(database.path, alone=exclusive)))
         epoch = _bring_up(database, clock, randomness, seated=True)
-        store = SqliteStore(database, clock=clock, epoch=epoch, lock=lock, observer=observer or Unobserved())
+        store = SqliteStore(
+            database,
+            clock=clock,
+            forgets_by=forgets_by or clock,
+            epoch=epoch,
+            lock=lock,
+            observer=observer or Unobserved(),
+        )
         undo.pop_all()
     return store
 

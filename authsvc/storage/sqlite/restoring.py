@@ -105,7 +105,8 @@ class Restoration:
     def _prepare(self, connection: apsw.Connection) -> Seat:
         """Bring the copy to this program's schema and judge it; returns what it was before."""
         bring_up(connection, shipped("sqlite"), clock=self._clock, randomness=self._randomness)
-        self._check(read_trust_state(connection, self._clock()))
+        now = self._clock()
+        self._check(read_trust_state(connection, now, now))
         return seat_of(connection)
 
     def _known(self) -> Known:

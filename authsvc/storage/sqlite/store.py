@@ -69,8 +69,18 @@ from authsvc.storage.sqlite.writer import Writer
 class SqliteStore:
     """The contract ``authsvc.storage.base.Store`` on one SQLite file. Made by ``open_sqlite``."""
 
-    def __init__(self, database: Database, *, clock: Clock, epoch: int, lock: Lock, observer: BatchObserver) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        forgets_by: Clock,
+        epoch: int,
+        lock: Lock,
+        observer: BatchObserver,
+    ) -> None:
         self._clock = clock
+        self._forgets_by = forgets_by
         self._epoch = epoch
         self._lock = lock
         self._closing = threading.Lock()
@@ -111,8 +121,8 @@ class SqliteStore:
                 self._lock.close()
 
     def trust_state(self) -> TrustState:
-        now = self._clock()
-        return self._readers.read_at_one_instant(lambda connection: trust.read_trust_state(connection, now))
+        now, over_at = self._clock(), self._forgets_by()
+        return self._readers.read_at_one_instant(lambda connection: trust.read_trust_state(connection, now, over_at))
 
     def changes_since(self, after: Revision, *, limit: int = 1000, deadline: Deadline | None = None) -> FeedPage | None:
         return self._readers.read_at_one_instant(
@@ -314,7 +324,7 @@ class SqliteStore:
 
     def purge(self, *, limit: int, keep_revisions: int) -> Purged:
         def due() -> Due:
-            now = to_microseconds(self._clock())
+            now = to_microseconds(self._forgets_by())
             return self._readers.read(lambda connection: purging.read_due(connection, now, keep_revisions))
 
         def step(table: str, most: int) -> Round:

@@ -23,20 +23,21 @@ from authsvc.storage.sqlite.tokens import read_revoked_tokens
 from authsvc.storage.sqlite.watermarks import read_watermarks
 
 
-def read_trust_state(connection: apsw.Connection, now: datetime) -> TrustState:
-    """See ``Store.trust_state``; to be run in one read transaction."""
-    moment = to_microseconds(now)
+def read_trust_state(connection: apsw.Connection, now: datetime, over_at: datetime) -> TrustState:
+    """See ``Store.trust_state``; to be run in one read transaction. Revocations of what is over at ``over_at`` are left
+    out."""
+    over = to_microseconds(over_at)
     ((revision,),) = fetch(connection, "SELECT revision FROM feed_head")
     return TrustState(
         revision=Revision(revision),
         apps=read_apps(connection),
         keys=read_keys(connection),
         accounts=read_accounts(connection),
-        sessions=read_revoked(connection, moment),
-        tokens=read_revoked_tokens(connection, moment),
+        sessions=read_revoked(connection, over),
+        tokens=read_revoked_tokens(connection, over),
         watermarks=read_watermarks(connection),
         secrets=read_all_secrets(connection),
-        levels=read_levels(connection, moment),
+        levels=read_levels(connection, to_microseconds(now)),
     )
 
 

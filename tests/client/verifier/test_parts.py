@@ -362,13 +362,16 @@ def test_what_the_stream_did_not_tell_is_found_by_asking() -> None:
 
 
 def test_what_no_longer_matters_is_forgotten() -> None:
-    """By the service's clock: ours may be wrong, and must not make a revocation look old."""
+    """By the service's clock and by ours: one that is wrong must not make a revocation look old."""
     heard = Heard()
     heard.snapshot()
     session = v1.RevokedSession(session_id="00010203-0405-0607-0809-0a0b0c0d0e0f")
     session.until.FromDatetime(heard.clock() + timedelta(hours=1))
     heard.update("1-2", revocations=v1.Revocations(revocations=[v1.TrustRevocation(session=session)]))
     view, bundle = heard.judge.trusted.view, v1.GetTrustBundleResponse(policy=policy())
+    bundle.as_of.FromDatetime(heard.clock() + timedelta(hours=30))
+    heard.following.reconcile(bundle)
+    assert view.count_revoked() == 1
     bundle.as_of.FromDatetime(heard.clock())
     heard.clock.move(hours=30)
     heard.following.reconcile(bundle)
