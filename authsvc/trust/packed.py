@@ -15,11 +15,10 @@ from typing import Final
 MAX_KEY: Final = 255
 """Characters of the longest key: its length is one of them."""
 
-_MOST_A_BUCKET: Final = 1_024
+_MOST_A_BUCKET: Final = 2_048
 """Characters, on average, and half as many after a doubling: a header of 72 bytes and a slot of 8 are less than a
-sixth of that. Smaller buckets are searched sooner, but would lie among Python's small objects, where the room of those
+tenth of that. Smaller buckets are searched sooner, but would lie among Python's small objects, where the room of those
 that go is given back to nobody."""
-
 _ENTRIES_A_PART: Final = 8_192
 
 
