@@ -15,6 +15,7 @@ from authsvc.model import Algorithm
 from authsvc.signing import algorithms, base64url
 from authsvc.signing.jwk import KeyRefused, parse_key, parse_key_set
 from authsvc.signing.jws import parse_compact, verify_signature
+from authsvc.signing.keys import public_members, thumbprint
 from authsvc.signing.rejected import Rejected
 
 VECTORS = Path(os.environ.get("JOSE_VECTORS", Path(__file__).parents[3] / "shared" / "vectors"))
@@ -144,19 +145,64 @@ def test_the_cookbook_s_signatures_are_made_again(name: str, alg: str, determini
     assert algorithms.verify(Algorithm(alg), public.handle, message, made)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "jws_4_1.rsa_v15_signature.json",
-        "jws_4_6.protecting_specific_header_fields.json",
-        "jws_4_8.multiple_signatures.json",
-    ],
-)
+FORMS = {
+    "jws_4_1.rsa_v15_signature.json": 2,
+    "jws_4_2.rsa-pss_signature.json": 2,
+    "jws_4_3.ecdsa_signature.json": 2,
+    "jws_4_4.hmac-sha2_integrity_protection.json": 2,
+    "jws_4_6.protecting_specific_header_fields.json": 2,
+    "jws_4_8.multiple_signatures.json": 1,
+    "curve25519_jws.json": 2,
+}
+"""How many serializations in JSON each example has, general and flattened."""
+
+
+@pytest.mark.parametrize("name", FORMS)
 def test_the_cookbook_s_json_serializations_are_refused(name: str) -> None:
-    """A JWS in JSON serialization, general or flattened, is not compact and is refused as malformed."""
+    """A JWS in JSON serialization, general or flattened, is not compact and is refused as malformed, by name."""
     output = vectors(f"cookbook/{name}")["output"]
     serialized = [json.dumps(output[form]) for form in ("json", "json_flat") if form in output]
-    assert serialized
+    assert len(serialized) == FORMS[name]
     for text in serialized:
-        with pytest.raises(Rejected, match="MALFORMED"):
+        with pytest.raises(Rejected, match="MALFORMED") as refused:
             parse_compact(text)
+        assert refused.value.detail == "not three segments"
+
+
+PAIRS = [
+    pytest.param("jwk_3_1.ec_public_key.json", "jwk_3_2.ec_private_key.json", "ES512", id="EC"),
+    pytest.param("jwk_3_3.rsa_public_key.json", "jwk_3_4.rsa_private_key.json", "RS256", id="RSA"),
+]
+
+
+@pytest.mark.parametrize(("public", "private", "alg"), PAIRS)
+def test_the_cookbook_s_keys_are_read_once_they_name_their_algorithm(public: str, private: str, alg: str) -> None:
+    """One key has one algorithm, so a JWK without ``alg`` is refused; with it public and private are one key."""
+    keys = [vectors(f"cookbook/{name}") for name in (public, private)]
+    for key in keys:
+        with pytest.raises(KeyRefused, match="its alg must be a signature algorithm"):
+            parse_key(json.dumps(key))
+    read = [parse_key(json.dumps({**key, "alg": alg})) for key in keys]
+    assert [key.key_id for key in read] == [key["kid"] for key in keys]
+    thumbprints = {thumbprint(public_members(key.handle)) for key in read}  # type: ignore[arg-type]
+    assert len(thumbprints) == 1
+    message = b"signed with the private one"
+    signature = algorithms.sign(Algorithm(alg), private_handle(keys[1]), message)
+    assert all(algorithms.verify(Algorithm(alg), key.handle, message, signature) for key in read)
+
+
+def test_the_cookbook_s_secret_is_read() -> None:
+    """The symmetric key of RFC 7520, 3.5 names its algorithm and is the very bytes it says."""
+    jwk = vectors("cookbook/jwk_3_5.symmetric_key_mac_computation.json")
+    key = parse_key(json.dumps(jwk))
+    assert (key.key_id, key.algorithm, key.handle) == (jwk["kid"], Algorithm.HS256, base64url.decode(jwk["k"]))
+
+
+def test_every_vector_is_used() -> None:
+    """No file of the public vectors is left out."""
+    vectors("cookbook/curve25519_jws.json")
+    there = {str(path.relative_to(VECTORS)) for path in VECTORS.rglob("*.json")}
+    pairs = {str(name) for pair in PAIRS for name in pair.values[:2]}
+    cookbook = {*FORMS, *pairs, "jwk_3_5.symmetric_key_mac_computation.json"}
+    wycheproof = {"wycheproof/json_web_signature_test.json", "wycheproof/json_web_key_test.json"}
+    assert there == wycheproof | {f"cookbook/{name}" for name in cookbook}
