@@ -29,6 +29,7 @@ BATCH = 256
 PLAIN = (400, 400)  # bytes both ways, about what a validation carries
 RATES = (500.0, 1_000.0, 2_000.0)  # calls a second that come whatever becomes of them
 STEADY = 1_000.0
+CROWD = 128
 SERVICE = "/authsvc.v1.AuthService"
 
 
@@ -91,6 +92,7 @@ def service_rows(server: Server, echo: Server) -> Iterator[Row]:
         issues[name] = Load(f"Issue {name}", f"{SERVICE}/IssueToken", request, CALLS // 2, goal=goal)
         yield measure(issues[name], server, echo)
     yield measure(refreshes(desk, "SQLite", 0.40), server, echo)
+    yield measure(crowded(refreshes(desk, "SQLite", 0.40)), server, echo)
     for rate in RATES:
         yield measure_at(rate, validation, server, echo)
     yield measure_at(STEADY, issues["ES256"], server, echo)
@@ -99,14 +101,16 @@ def service_rows(server: Server, echo: Server) -> Iterator[Row]:
 
 
 def postgres_rows(echo: Server) -> Iterator[Row]:
-    """Refresh on PostgreSQL, on the server that a wheel of the development environment brings."""
+    """Refresh on PostgreSQL, on the server that a wheel of the development environment brings, as it is installed: it
+    waits for the disk. It runs on the core of the client, and its own processor time is not counted."""
     from tests.storage.postgres.server import Server as PostgresServer
 
-    postgres = PostgresServer()
+    postgres = PostgresServer(durable=True)
     try:
         with postgres.migrated() as database, authsvc_server(postgres.url(database)) as server:
             desk = Desk(server)
             yield measure(refreshes(desk, "PostgreSQL", 0.25), server, echo)
+            yield measure(crowded(refreshes(desk, "PostgreSQL", 0.25)), server, echo)
             yield measure_at(STEADY, refreshes(desk, "PostgreSQL"), server, echo)
             desk.close()
     finally:
@@ -117,6 +121,11 @@ def refreshes(desk: Desk, backend: str, goal: float | None = None) -> Load:
     """Each refresh turns a session of its own."""
     wires = desk.refreshes(int(STEADY * SECONDS) + 1 if goal is None else 4_000)
     return Load(f"Refresh ({backend}, ES256)", f"{SERVICE}/RefreshToken", wires.__getitem__, 2_900, goal=goal)
+
+
+def crowded(load: Load) -> Load:
+    """The same with four times as many callers: more of them share a look at the store and a commit."""
+    return replace(load, name=f"{load.name}, {CROWD} in flight", in_flight=CROWD)
 
 
 def batch_of(requests: list[bytes]) -> Load:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import grpc
@@ -64,7 +64,8 @@ def measure(load: Load, server: Server, echo: Server) -> Row:
     """The echo of the load's sizes, and then the load itself: warmed up, then counted."""
     sizes = _sizes(load, server)
     # A batch is beside the echo of one item: what is compared is asking for each by itself.
-    beside, _, _ = _closed(echo_load(*(size // load.items for size in sizes)), echo)
+    plain = echo_load(*(size // load.items for size in sizes))
+    beside, _, _ = _closed(replace(plain, in_flight=load.in_flight) if load.items == 1 else plain, echo)
     used, result, memory = _closed(load, server)
     return _row(load.name, sizes, used / load.items, beside, result, memory, load.goal, load.items)
 

@@ -75,9 +75,13 @@ class Programs:
 
 
 class Server:
-    """Running from its making to ``close()``, but for what a test does to it."""
+    """Running from its making to ``close()``, but for what a test does to it.
 
-    def __init__(self) -> None:
+    ``durable``: as it is installed, for who measures. Otherwise it waits for no disk and cleans up nothing: nobody cuts
+    the power in a test, so what the operating system was given is safe.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
         # Not below pytest's own directory, which others may not enter.
         self._directory = Path(tempfile.mkdtemp(prefix="authsvc-postgres-"))
         self._data = self._directory / "data"
@@ -87,9 +91,8 @@ class Server:
         self.programs.run(
             "initdb", "-D", str(self._data), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"
         )
-        # Nobody cuts the power in a test, so what the operating system was given is safe.
         with (self._data / "postgresql.auto.conf").open("a") as file:
-            file.write("fsync = off\nmax_connections = 200\nautovacuum = off\n")
+            file.write("max_connections = 200\n" + ("" if durable else "fsync = off\nautovacuum = off\n"))
         command = (sys.executable, "-I", "-S", "-c", _NO_ORPHAN, str(self._data / "postmaster.pid"))
         self._watcher = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.start()
