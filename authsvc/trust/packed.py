@@ -19,7 +19,7 @@ _MOST_A_BUCKET: Final = 2_048
 """Characters, on average, and half as many after a doubling: a header of 72 bytes and a slot of 8 are less than a
 tenth of that. Smaller buckets are searched sooner, but would lie among Python's small objects, where the room of those
 that go is given back to nobody."""
-_ENTRIES_A_PART: Final = 8_192
+_ENTRIES_A_PART: Final = 32_768
 
 
 class PackedMap:
