@@ -113,7 +113,9 @@ class TokenProvider:
     def anonymous(cls, call_cids: Sequence[str] = (), channel_cids: Sequence[str] = (), *, role: str = "") -> Self:
         """Somebody without an identity who may watch those calls and channels, as far as the app lets everyone.
 
-        Raises ``TypeError`` for one text where a list belongs.
+        Without any, a backend asks for all of them, which the app has to allow (``allow_unscoped_anonymous``); a front
+        end has to name them, and is told so by ``ValueError`` when the provider is used. Raises ``TypeError`` for one
+        text where a list belongs.
         """
         return cls(None, "!anon", partial(_open_anonymous, scope_message(call_cids, channel_cids), role))
 

@@ -42,7 +42,7 @@ class EndUser:
     def anonymous(
         cls, call_cids: tuple[str, ...] | list[str] = (), channel_cids: tuple[str, ...] | list[str] = ()
     ) -> Self:
-        """Somebody without an identity, who may watch those calls and channels.
+        """Somebody without an identity, who may watch those calls and channels; as ``TokenProvider.anonymous``.
 
         Raises ``TypeError`` for one text where a list belongs.
         """
