@@ -31,6 +31,7 @@ from authsvc.client.user.connection import (
     provider_for,
     shared_client_knows,
     target_of,
+    warn_of_others,
 )
 from authsvc.client.user.hands import WaitingHands
 from authsvc.client.user.instances import Instances
@@ -136,7 +137,8 @@ class UserClient:
         """The client of that user in this process, made on the first call with what ``UserClient`` takes.
 
         There is one for a target, an app and a final user id, as long as it is connected, or being connected. Options
-        that differ from those it was made with are not taken over, and a warning says which.
+        that are given and differ from those it was made with are not taken over, and a warning says which: ``user``
+        for other cids, another name, image or custom data.
         """
         wanted, auto_connect = as_user(user), options.pop("auto_connect", True)
         target = target_of(target, options.get("client"))
@@ -152,8 +154,7 @@ class UserClient:
         client, differing = cls._instances.get_or_make(target, api_key, wanted, options, make)
         for connection in begun:  # only now: one that fails has to be found before it can be forgotten
             client._connect_soon(connection)
-        if differing:
-            client._log.warn("a client of this user is there, with other options", setting=", ".join(differing))
+        warn_of_others(differing, client._log)
         return client
 
     @property
@@ -170,16 +171,21 @@ class UserClient:
     ) -> EndUser:
         """Connect a user, by default the one that the client was made for; who it is, with the final id.
 
-        For a user who is connected, or being connected, gives that outcome; raises ``AlreadyConnected`` for another
-        one. Raises what connecting ended with: ``TokenError``, or what the service or the provider said.
+        For a user who is connected, or being connected, gives that outcome, with a warning where other cids, another
+        name, image or custom data are wished; raises ``AlreadyConnected`` for another user. Raises what connecting
+        ended with: ``TokenError``, or what the service or the provider said.
         """
         self._home.check()
         if user is None:
             user, token, token_provider = self._wish
         if user is None:
             raise ValueError("say which user to connect")
-        connection, is_new = self._claim(as_user(user))
-        return self._connect(connection, token, token_provider) if is_new else self._outcome(connection, None)
+        wanted = as_user(user)
+        connection, is_new = self._claim(wanted)
+        if is_new:
+            return self._connect(connection, token, token_provider)
+        connection.warn_of_another(wanted, self._log)
+        return self._outcome(connection, None)
 
     def disconnect_user(self) -> None:
         """Forget the user and its tokens; loads are cancelled, and who waits is told.

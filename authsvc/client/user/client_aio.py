@@ -31,6 +31,7 @@ from authsvc.client.user.connection import (
     provider_for,
     shared_client_knows,
     target_of,
+    warn_of_others,
 )
 from authsvc.client.user.hands import AwaitingHands
 from authsvc.client.user.instances import Instances
@@ -133,8 +134,7 @@ class AsyncUserClient:
         )
         if differing is None and auto_connect:  # only now: one that fails has to be found before it can be forgotten
             client._connect_soon(wanted)
-        if differing:
-            client._log.warn("a client of this user is there, with other options", setting=", ".join(differing))
+        warn_of_others(differing, client._log)
         return client
 
     @property
@@ -153,8 +153,12 @@ class AsyncUserClient:
             user, token, token_provider = self._wish
         if user is None:
             raise ValueError("say which user to connect")
-        connection, is_new = self._claim(as_user(user))
-        return await (self._connect(connection, token, token_provider) if is_new else _outcome(connection))
+        wanted = as_user(user)
+        connection, is_new = self._claim(wanted)
+        if is_new:
+            return await self._connect(connection, token, token_provider)
+        connection.warn_of_another(wanted, self._log)
+        return await _outcome(connection)
 
     async def disconnect_user(self) -> None:
         """As ``UserClient.disconnect_user``."""

@@ -59,6 +59,16 @@ class EndUser:
         """Whether the other one is meant to be the same: by id, which for a guest to be made is the hint."""
         return (self.id, self.kind) == (other.id, other.kind)
 
+    def is_met_by(self, there: EndUser) -> bool:
+        """Whether the same user, as it is there, is all that is wished here: what is not said may be anything.
+
+        Of somebody without an identity the cids are always said: none are all of them.
+        """
+        said = [name for name in ("name", "image", "custom") if getattr(self, name)]
+        if self.kind is Kind.ANONYMOUS:
+            said += ["call_cids", "channel_cids"]
+        return all(getattr(self, name) == getattr(there, name) for name in said)
+
     def provider(self) -> TokenProvider | None:
         """Where tokens come from when nobody says: the service, for those whom it knows without a backend."""
         if self.kind is Kind.ANONYMOUS:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from authsvc.client import EndUser
 from authsvc.client.tokens.access_token import read_access_token
 from tests.client.kinds import Kind, closing, have, run
-from tests.client.tokens.made import Machine
+from tests.client.tokens.made import Machine, living
 from tests.conftest import HandClock, RunningServer
 
 
@@ -30,5 +32,59 @@ def test_who_watches_without_a_list_watches_all(kind: Kind, server: RunningServe
         async with closing(kind.user("127.0.0.1:1", "free", **parts)) as front:
             with pytest.raises(ValueError, match="name the calls or channels: a front end's anonymous user needs"):
                 await have(front.connect_user(EndUser.anonymous()))
+
+    run(test)
+
+
+def test_a_user_who_is_wished_otherwise_is_named_in_the_log(
+    kind: Kind, server: RunningServer, machine: Machine
+) -> None:
+    """Other cids, another name, image or custom data: what is there stays, and a warning names the user."""
+    switches = {"guests_enabled": True, "public_guests": True, "anonymous_enabled": True}
+    server.new_app("open", **switches, public_anonymous_cids=("livestream:*",))
+    lines: list[object] = []
+    options = {**kind.parts(machine), "target": server.target}
+    options["log_options"] = {"default": {"sink": lambda *line: lines.append(line[2].get("setting"))}}
+    jack = EndUser.guest("jack", "Jack", "https://example.org/jack.png", custom={"team": "red"})
+    # Of each: what is there, what is wished otherwise, and what is the same wish.
+    cases: list[tuple[EndUser, list[EndUser], list[EndUser]]] = [
+        (
+            EndUser.anonymous(["livestream:1"]),
+            [EndUser.anonymous(["livestream:2"]), EndUser.anonymous(), EndUser.anonymous(["livestream:1"], ["a:1"])],
+            [EndUser.anonymous(["livestream:1"])],
+        ),
+        (
+            jack,
+            [EndUser.guest("jack", "Jill"), EndUser.guest("jack", image="x"), EndUser.guest("jack", custom={"n": 1})],
+            [jack, EndUser.guest("jack"), EndUser.guest("jack", "Jack")],
+        ),
+    ]
+
+    async def test() -> None:
+        for there, others, same in cases:
+            async with closing(kind.user.get_or_create("open", there, **options)) as client:
+                await have(client.token())
+                for wished, told in ((same, []), (others, ["user"] * 2 * len(others))):
+                    for user in wished:
+                        assert kind.user.get_or_create("open", user, target=server.target) is client
+                        assert await have(client.connect_user(user)) == client.user
+                    assert lines == told
+                lines.clear()
+
+    run(test)
+
+
+def test_options_that_are_not_given_are_no_other_options(kind: Kind, machine: Machine) -> None:
+    """Who only looks for the client of a user is told of nothing; who gives another option is."""
+    lines: list[object] = []
+    options: dict[str, Any] = {**kind.parts(machine), "token": living(machine.clock)}
+    options["log_options"] = {"default": {"sink": lambda *line: lines.append(line[2].get("setting"))}}
+
+    async def test() -> None:
+        async with closing(kind.user.get_or_create("dev", "sara", **options)) as client:
+            assert kind.user.get_or_create("dev", "sara") is client
+            assert lines == []
+            other = kind.user.get_or_create("dev", "sara", token=living(machine.clock), max_connect_user_retries=1)
+            assert (other, lines) == (client, ["max_connect_user_retries, token"])
 
     run(test)
