@@ -27,6 +27,7 @@ from authsvc.client.user.connection import (
     Begun,
     Connection,
     disconnected,
+    is_front_end,
     nobody,
     provider_for,
     shared_client_knows,
@@ -47,10 +48,11 @@ class UserClient:
 
     With a ``user`` it connects at once, beside the caller, unless ``auto_connect`` is off; then ``connect_user`` does.
     A user with an account needs ``token``, ``token_provider`` or both; guests and anonymous users get their tokens
-    from the service. ``credential`` is for programs that are a backend too: then the service is asked about tokens,
-    and asked for guests as a backend does. ``client`` is an ``AuthClient`` to share, a backend's if it says who it is
-    and ``as_front_end`` does not say otherwise; its ``target`` is this one's. Without it the client's own is made from
-    ``target``, ``credential``, ``tls`` and ``allow_plaintext``.
+    from the service. ``credential``, or a certificate in ``tls``, is for programs that are a backend too: then the
+    service is asked about tokens, and asked for guests as a backend does. ``as_front_end`` says which of both it is
+    where that is not to be seen: by default all that ``AuthClient.says_who_it_is`` says is a backend, with ``tls``
+    made by gRPC too. ``client`` is an ``AuthClient`` to share, whose ``target`` is this one's. Without it the client's
+    own is made from ``target``, ``credential``, ``tls`` and ``allow_plaintext``.
 
     Connecting is tried again ``max_connect_user_retries`` times, for errors that may pass. When it is given up,
     ``on_connect_user_error`` is told of the last error and of all of them, once, and the error is raised.
@@ -71,7 +73,7 @@ class UserClient:
         token_provider: TokenFunction | TokenProvider | None = None,
         credential: str | SecretText | None = None,
         client: AuthClient | None = None,
-        as_front_end: bool = False,
+        as_front_end: bool | None = None,
         auto_connect: bool = True,
         max_connect_user_retries: int = RETRIES,
         on_connect_user_error: OnConnectUserError | None = None,
@@ -98,10 +100,9 @@ class UserClient:
             client = self._own = AuthClient(
                 target, credential, tls=tls, allow_plaintext=allow_plaintext, log_options=self.logs
             )
-            as_front_end = credential is None
         else:
             shared_client_knows(client, target, credential=credential, tls=tls, allow_plaintext=allow_plaintext)
-            as_front_end = as_front_end or not client.says_who_it_is
+        as_front_end = is_front_end(client, as_front_end)
         self._client = client
         self._proof = Proof(api_key, not as_front_end, clock, self._log)
         self._retries, self._on_error, self._pace = max_connect_user_retries, on_connect_user_error, pace

@@ -27,6 +27,7 @@ from authsvc.client.user.connection import (
     Begun,
     Connection,
     disconnected,
+    is_front_end,
     nobody,
     provider_for,
     shared_client_knows,
@@ -62,7 +63,7 @@ class AsyncUserClient:
         token_provider: TokenFunction | TokenProvider | None = None,
         credential: str | SecretText | None = None,
         client: AsyncAuthClient | None = None,
-        as_front_end: bool = False,
+        as_front_end: bool | None = None,
         auto_connect: bool = True,
         max_connect_user_retries: int = RETRIES,
         on_connect_user_error: OnConnectUserError | None = None,
@@ -87,10 +88,9 @@ class AsyncUserClient:
             client = self._own = AsyncAuthClient(
                 target, credential, tls=tls, allow_plaintext=allow_plaintext, log_options=self.logs
             )
-            as_front_end = credential is None
         else:
             shared_client_knows(client, target, credential=credential, tls=tls, allow_plaintext=allow_plaintext)
-            as_front_end = as_front_end or not client.says_who_it_is
+        as_front_end = is_front_end(client, as_front_end)
         self._client = client
         self._proof = Proof(api_key, not as_front_end, clock, self._log)
         self._retries, self._on_error, self._pace = max_connect_user_retries, on_connect_user_error, pace

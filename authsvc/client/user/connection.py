@@ -107,6 +107,11 @@ def warn_of_others(differing: Sequence[str] | None, log: Logger) -> None:
         log.warn("a client of this user is there, with other options", setting=", ".join(differing))
 
 
+def is_front_end(client: AuthClient | AsyncAuthClient, said: bool | None) -> bool:
+    """Whether it speaks as a front end: as it is said, else where its client does not say who it is."""
+    return not client.says_who_it_is if said is None else said
+
+
 def target_of(target: str | None, client: AuthClient | AsyncAuthClient | None) -> str:
     """Where the service is: as it is said, else where the shared client goes, else where one listens by default."""
     return target or (TARGET if client is None else client.target)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
-from authsvc.client import EndUser
+from authsvc.client import EndUser, TlsFiles
 from authsvc.client.tokens.access_token import read_access_token
+from authsvc.v1.auth_pb2 import ValidateTokenResponse
 from tests.client.kinds import Kind, closing, have, run
+from tests.client.scripted import scripted_server
 from tests.client.tokens.made import Machine, living
 from tests.conftest import HandClock, RunningServer
+from tests.tls_files import write_pair
 
 
 @pytest.fixture
@@ -86,5 +91,39 @@ def test_options_that_are_not_given_are_no_other_options(kind: Kind, machine: Ma
             assert lines == []
             other = kind.user.get_or_create("dev", "sara", token=living(machine.clock), max_connect_user_retries=1)
             assert (other, lines) == (client, ["max_connect_user_retries, token"])
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("shown", "said", "asks"),
+    [
+        ("nothing", None, 0),
+        ("certificate", None, 1),
+        ("credential", None, 1),
+        ("certificate", True, 0),
+        ("credential", True, 0),
+        ("nothing", False, 1),
+    ],
+)
+def test_who_shows_who_it_is_asks_as_a_backend(
+    kind: Kind, machine: Machine, tmp_path: Path, shown: str, said: bool | None, asks: int
+) -> None:
+    """By a credential or a certificate, unless it is said that this is a front end, or none: that is what counts."""
+    certificate, key = write_pair(tmp_path)
+    pair = (key.read_bytes(), certificate.read_bytes())
+    own = {"certificate": certificate, "key": key} if shown == "certificate" else {}
+    options: dict[str, Any] = {**kind.parts(machine), "tls": TlsFiles(certificate, **own)}
+    if shown == "credential":
+        options["credential"] = "ask1_x"
+    if said is not None:
+        options["as_front_end"] = said
+
+    async def test() -> None:
+        with scripted_server(grpc.ssl_server_credentials([pair], pair[1], require_client_auth=False)) as scripted:
+            scripted.script = [lambda *_: ValidateTokenResponse(active=True)]
+            async with closing(kind.user(scripted.target, "dev", **options)) as client:
+                await have(client.connect_user("sara", living(machine.clock)))
+            assert len(scripted.requests) == asks
 
     run(test)
