@@ -55,7 +55,7 @@ class TokenExpired(TokenError):
 
 
 class TokenRefused(TokenError):
-    """The service does not accept the token, for a reason that another token of the same origin would share."""
+    """The service does not accept the token: another of the same origin would share the reason, or there is none."""
 
     _reason = "TOKEN_REFUSED"
 

@@ -113,7 +113,7 @@ class TokenKeeper:
         self._calls.debug("a call's token was refused", reason=status, user_id=self.user_id)
         if status not in RENEWED_ON:
             raise faults.TokenRefused.saying(f"the service answers {status}, which another token does not change")
-        return self._renewal.refused(text, self.now())
+        return self._renewal.refused(text, self.now(), status)
 
     def due(self, token: AccessToken | None) -> Step:
         """It is time to renew that token; None: to settle what is in doubt."""

@@ -64,17 +64,17 @@ _LONG_AGO = float("-inf")
 class _Held:
     """A token and its times in ticks; None: it has no end. ``since``: when a provider gave it.
 
-    ``spent``: the service would not have it any more.
+    ``verdict``: why the service would not have it any more.
     """
 
     token: AccessToken
     since: float
     renew_at: float | None = None
     ends_at: float | None = None
-    spent: bool = False
+    verdict: TokenStatus | None = None
 
     def usable(self, ticks: float) -> bool:
-        return not self.spent and (self.ends_at is None or ticks < self.ends_at)
+        return self.verdict is None and (self.ends_at is None or ticks < self.ends_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class Renewal:
         if token is None:
             return Step(ended=ended, anew=True)
         if expired and renewable:  # shown to nobody, and known: a provider that gives it again has no other
-            self._of.held = _Held(token, _LONG_AGO, spent=True)
+            self._of.held = _Held(token, _LONG_AGO, verdict=TokenStatus.EXPIRED)
             return Step(ended=ended, anew=True)
         return replace(self._hold(token, now, since=_LONG_AGO), ended=ended, anew=True)
 
@@ -175,14 +175,15 @@ class Renewal:
             return Step(token=token, attempt=self._ahead(now))
         return self._wait(now, once=once)
 
-    def refused(self, text: str, now: Moment) -> Step:
+    def refused(self, text: str, now: Moment, verdict: TokenStatus = TokenStatus.EXPIRED) -> Step:
         """The service did not accept the token ``text``, with a verdict of ``RENEWED_ON``.
 
-        A token that was replaced meanwhile causes no load: the caller gets the one that replaced it.
+        A token that was replaced meanwhile causes no load: the caller gets the one that replaced it. Raises
+        ``TokenExpired``, or ``TokenRefused`` with another verdict, where nobody can be asked for the next.
         """
         held = self._of.held
-        if held is not None and held.token.text == text and not held.spent:
-            self._of.held = replace(held, spent=True)
+        if held is not None and held.token.text == text and held.verdict is None:
+            self._of.held = replace(held, verdict=verdict)
             self._judge_source(now.ticks - held.since, now)
         return self.ask(now)
 
@@ -203,9 +204,10 @@ class Renewal:
         try:
             token = read_access_token(text)
             _check_user(token, self._of.id)
-            known = self._of.held is not None and self._of.held.token.text == token.text
-            if known and self.current(now) is None:
-                raise faults.TokenExpired.saying("the token provider gave the same token again, which has expired")
+            held = self._of.held
+            known = held is not None and held.token.text == token.text
+            if held is not None and known and not held.usable(now.ticks):
+                raise _ended(held.verdict, "the token provider gave the same token again")
         except faults.TokenError as fault:
             return self.failed(attempt, fault, now)
         self._of.load, self._of.refusal, self._of.not_before = None, None, _LONG_AGO
@@ -262,7 +264,7 @@ class Renewal:
     def _without_provider(self) -> faults.TokenError:
         if self._of.held is None:
             return faults.NoUser.saying("nobody is connected")
-        return faults.TokenExpired.saying("the token has expired, and there is no token provider to ask for the next")
+        return _ended(self._of.held.verdict, "there is no token provider to ask for the next")
 
     def _ahead(self, now: Moment) -> Attempt | None:
         held = self._of.held
@@ -299,6 +301,13 @@ class Renewal:
 
     def _fraction(self) -> float:
         return int.from_bytes(self._randomness(4), "big") / 2**32
+
+
+def _ended(verdict: TokenStatus | None, why_no_other: str) -> faults.TokenError:
+    """That a token is of no more use, as the service said it, or by its time where the service said nothing."""
+    if verdict is None or verdict is TokenStatus.EXPIRED:
+        return faults.TokenExpired.saying(f"the token has expired, and {why_no_other}")
+    return faults.TokenRefused.saying(f"the service answers {verdict}, and {why_no_other}")
 
 
 def check_usable(token: AccessToken, user_id: str | None, now: Moment) -> None:
