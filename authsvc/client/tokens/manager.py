@@ -107,7 +107,8 @@ class TokenManager:
     def token(self, *, timeout: timedelta = PATIENCE, once: bool = False) -> str:
         """A token to use now. ``once``: the provider is asked once, at once, for callers with a pace of their own.
 
-        Raises ``TokenTimeout`` when ``timeout`` is over; the load goes on for later calls.
+        Raises ``TokenTimeout`` when ``timeout`` is over, with the provider's last error as its ``__cause__``; the load
+        goes on for later calls.
         """
         return self._text(*self._go(lambda: self._keeper.ask(once=once)), timeout)
 
@@ -212,7 +213,7 @@ class TokenManager:
         if isinstance(outcome, AccessToken):
             return outcome.text
         if outcome is None:
-            raise faults.TokenTimeout.saying(f"no token came within {timeout.total_seconds():g} s")
+            raise self._keeper.too_late(timeout)
         raise faults.again(outcome)
 
     def _wait(self, place: Place[AccessToken | Exception], timeout: timedelta) -> AccessToken | Exception | None:

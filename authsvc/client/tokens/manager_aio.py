@@ -222,7 +222,7 @@ class AsyncTokenManager:
         if isinstance(outcome, AccessToken):
             return outcome.text
         if outcome is None:
-            raise faults.TokenTimeout.saying(f"no token came within {timeout.total_seconds():g} s")
+            raise self._keeper.too_late(timeout)
         raise faults.again(outcome)
 
     async def _wait(self, place: _Place, timeout: timedelta) -> AccessToken | Exception | None:

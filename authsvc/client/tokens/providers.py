@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
 from authsvc.client.tokens.access_token import AccessToken, read_access_token
 from authsvc.client.tokens.issuer import Issuer, guest_message, scope_message
 from authsvc.client.tokens.sessions import Chain, OnSessionUpdated, SavedSession, SessionSource
-from authsvc.client.tokens.source import FunctionSource, Source, TokenFunction, Turn, refuse_asynchronous
+from authsvc.client.tokens.source import (
+    FunctionSource,
+    Source,
+    TokenFunction,
+    Turn,
+    refuse_asynchronous,
+    refuse_without_id,
+)
 from authsvc.clock import Randomness
 from authsvc.logs import SecretText
 from authsvc.v1 import auth_pb2
@@ -73,13 +80,15 @@ class TokenProvider:
 
         It is called from one thread, or task, at a time; beside a call that did not answer in its time, and cannot be
         ended, a manager makes one more and no third. What it raises is taken for a failure that passes; it raises
-        ``SignInRequired`` to say that there will be no token. Raises ``TypeError`` for what is no function.
+        ``SignInRequired`` to say that there will be no token. Raises ``TypeError`` for what is no function, or one that
+        cannot take the id.
         """
         if not callable(function):
             raise TypeError(
                 "a token provider is a function or a TokenProvider; for a token that is all there is, "
                 "use TokenProvider.static(token)"
             )
+        refuse_without_id(function)
         return cls(None, None, lambda _: FunctionSource(function), None, function, "the token provider")
 
     @classmethod

@@ -91,7 +91,8 @@ class _User:
     """Whom the tokens are for, and how it stands with them; ``id`` is not known before the first token of a guest.
 
     ``failures`` are the provider's, in a row; ``unproved`` those before a token of which it is not known yet whether
-    it will be refused. ``refusal`` is what the provider said when it said that asking again is of no use.
+    it will be refused. ``refusal`` is what the provider said when it said that asking again is of no use,
+    ``trouble`` its last error since it gave a token.
     """
 
     id: str | None = None
@@ -102,6 +103,7 @@ class _User:
     unproved: int = 0
     not_before: float = _LONG_AGO
     refusal: Exception | None = None
+    trouble: Exception | None = None
 
 
 class Renewal:
@@ -127,6 +129,11 @@ class Renewal:
     def failures(self) -> int:
         """How often the provider failed in a row."""
         return self._of.failures
+
+    @property
+    def trouble(self) -> Exception | None:
+        """The last error of the provider, until it gives a token."""
+        return self._of.trouble
 
     def current(self, now: Moment) -> AccessToken | None:
         """The token that can be used now, without asking anybody."""
@@ -210,7 +217,7 @@ class Renewal:
                 raise _ended(held.verdict, "the token provider gave the same token again")
         except faults.TokenError as fault:
             return self.failed(attempt, fault, now)
-        self._of.load, self._of.refusal, self._of.not_before = None, None, _LONG_AGO
+        self._of.load, self._of.refusal, self._of.trouble, self._of.not_before = None, None, None, _LONG_AGO
         self._of.unproved, self._of.failures = self._of.failures, 0
         return replace(self._hold(token, now, since=now.ticks), ended=token, news=None if known else token)
 
@@ -223,6 +230,7 @@ class Renewal:
         if load is None or load.attempt != attempt.number:
             return NOTHING
         pause = self._count_failure(now, error)
+        self._of.trouble = error
         transient = faults.is_transient(error)
         if transient and load.tries < load.limit and self._of.failures < self._pace.attempts:
             return Step(attempt=self._try(pause, load.tries + 1, load.limit))

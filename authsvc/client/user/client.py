@@ -242,7 +242,7 @@ class UserClient:
             if self._connection is not None:
                 self._connection.check(user)
                 return self._connection, False
-            self._connection = Connection(user, Future())
+            self._connection = Connection(user, Future(), Attempts(self._retries, self._pace, self._randomness))
             self._gone, self._last_error = threading.Event(), None
             return self._connection, True
 
@@ -268,7 +268,7 @@ class UserClient:
                 self._check_wanted(connection)
                 self._begun = begun
                 self.tokens.follow(connection.asked.final_id, begun.provider)
-            run(self._proof.course(Attempts(self._retries, self._pace, self._randomness)), hands)
+            run(self._proof.course(connection.attempts), hands)
             with self._lock:
                 self._check_wanted(connection)
                 user = connection.become(self.tokens.user_id)
@@ -307,7 +307,8 @@ class UserClient:
         try:
             error = connection.outcome.exception(seconds)
         except TimeoutError:
-            raise faults.TokenTimeout.saying("the user is still being connected") from None
+            fault = connection.too_late()
+            raise fault from fault.__cause__
         if error is not None:
             raise faults.again(error)
         user: EndUser = connection.outcome.result()

@@ -180,7 +180,8 @@ class AsyncUserClient:
                 async with asyncio.timeout(timeout.total_seconds()):
                     await _outcome(connection)
             except TimeoutError:
-                raise faults.TokenTimeout.saying("the user is still being connected") from None
+                fault = connection.too_late()
+                raise fault from fault.__cause__
         return await self.tokens.token(timeout=timeout)
 
     async def renewed(
@@ -231,7 +232,8 @@ class AsyncUserClient:
             return self._connection, False
         outcome = asyncio.get_running_loop().create_future()
         outcome.add_done_callback(_heard)
-        self._connection, self._last_error = Connection(user, outcome), None
+        attempts = Attempts(self._retries, self._pace, self._randomness)
+        self._connection, self._last_error = Connection(user, outcome, attempts), None
         return self._connection, True
 
     async def _connect(
@@ -246,7 +248,7 @@ class AsyncUserClient:
             self._check_wanted(connection)
             self._begun = begun
             self.tokens.follow(connection.asked.final_id, begun.provider)
-            await run_later(self._proof.course(Attempts(self._retries, self._pace, self._randomness)), hands)
+            await run_later(self._proof.course(connection.attempts), hands)
             self._check_wanted(connection)
         except BaseException as error:
             self._failed(connection, error)

@@ -10,7 +10,7 @@ from authsvc.client.auth import AsyncAuthClient, AuthClient
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.providers import TokenOrProvider, TokenProvider, as_provider
 from authsvc.client.tokens.source import TokenFunction
-from authsvc.client.user.connecting import AlreadyConnected
+from authsvc.client.user.connecting import AlreadyConnected, Attempts
 from authsvc.client.user.people import EndUser
 
 if TYPE_CHECKING:
@@ -22,11 +22,20 @@ TARGET = "127.0.0.1:50051"
 
 @dataclass(eq=False)
 class Connection:
-    """``asked`` is the user as the program named it, ``user`` the one it has become; ``outcome`` is a future of it."""
+    """``asked`` is the user as the program named it, ``user`` the one it has become; ``outcome`` is a future of it.
+
+    ``attempts`` are those that were made to connect it.
+    """
 
     asked: EndUser
     outcome: Any
+    attempts: Attempts
     user: EndUser | None = None
+
+    def too_late(self) -> faults.TokenTimeout:
+        """What a call is told whose time is over before the user is connected."""
+        errors = self.attempts.errors
+        return faults.too_late("the user is still being connected", errors[-1] if errors else None)
 
     def is_for(self, user: EndUser) -> bool:
         """Whether that user is this one."""
