@@ -12,6 +12,7 @@ from typing import Self, TypeAlias
 from authsvc.client.auth import AuthClient
 from authsvc.client.homes import tell_after_fork
 from authsvc.client.logs import LogOptions
+from authsvc.client.spans import span
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.access_token import AccessToken
 from authsvc.client.tokens.alarms import AlarmThread
@@ -110,6 +111,7 @@ class TokenManager:
         Raises ``TokenTimeout`` when ``timeout`` is over, with the provider's last error as its ``__cause__``; the load
         goes on for later calls.
         """
+        span("timeout", timeout)
         return self._text(*self._go(lambda: self._keeper.ask(once=once)), timeout)
 
     def renewed(self, refused: str, status: TokenStatus = TokenStatus.EXPIRED, *, timeout: timedelta = PATIENCE) -> str:
@@ -118,6 +120,7 @@ class TokenManager:
         Where it was replaced meanwhile, nobody is asked. Raises ``TokenRefused`` for a ``status`` that a new token
         would not change, a bad signature above all.
         """
+        span("timeout", timeout)
         return self._text(*self._go(lambda: self._keeper.refused(refused, status)), timeout)
 
     def peek(self) -> str | None:

@@ -16,6 +16,7 @@ from authsvc.client.auth import AuthClient
 from authsvc.client.channel import Tls
 from authsvc.client.homes import HomeProcess, tell_after_fork
 from authsvc.client.logs import LogOptions, make_client_logs
+from authsvc.client.spans import span
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.keeper import OnTokenUpdated
 from authsvc.client.tokens.manager import PACE, PATIENCE, Spawn, TokenManager, start_thread
@@ -57,7 +58,8 @@ class UserClient:
     Connecting is tried again ``max_connect_user_retries`` times, for errors that may pass. When it is given up,
     ``on_connect_user_error`` is told of the last error and of all of them, once, and the error is raised.
 
-    Raises ``ValueError`` for wishes that contradict each other, ``TypeError`` for functions that have to be awaited.
+    Raises ``ValueError`` for wishes that contradict each other, ``TypeError`` for functions that have to be awaited and
+    for what is no user.
     In the child of a process that has used it, ``RuntimeError``: make one there.
     """
 
@@ -90,8 +92,9 @@ class UserClient:
     ) -> None:
         Attempts(max_connect_user_retries, pace, randomness)  # what means nothing is said now, not when it is used
         refuse_asynchronous("on_connect_user_error", on_connect_user_error)
-        if user is not None and auto_connect:
-            provider_for(as_user(user), token, token_provider).refuse_asynchronous()
+        wanted = None if user is None else as_user(user)
+        if wanted is not None and auto_connect:
+            provider_for(wanted, token, token_provider).refuse_asynchronous()
         self.logs = client.logs if client is not None and log_options is None else make_client_logs(log_options)
         self._log = self.logs.get_logger("client.user")
         self._target, self._api_key = target, api_key
@@ -128,8 +131,8 @@ class UserClient:
         self._wish = user, token, token_provider
         self._begun: Begun | None = None
         self._spawn = spawn
-        if user is not None and auto_connect:
-            self._connect_soon(self._claim(as_user(user))[0])
+        if wanted is not None and auto_connect:
+            self._connect_soon(self._claim(wanted)[0])
 
     @classmethod
     def get_or_create(
@@ -204,7 +207,7 @@ class UserClient:
 
     def token(self, *, timeout: timedelta = PATIENCE) -> str:
         """A token of the user, once it is connected."""
-        self._wait(timeout)
+        self._wait(span("timeout", timeout))
         return self.tokens.token(timeout=timeout)
 
     def renewed(self, refused: str, status: TokenStatus = TokenStatus.EXPIRED, *, timeout: timedelta = PATIENCE) -> str:

@@ -14,6 +14,7 @@ from authsvc.client.auth import AsyncAuthClient
 from authsvc.client.channel import Tls
 from authsvc.client.homes import HomeLoop
 from authsvc.client.logs import LogOptions, make_client_logs
+from authsvc.client.spans import span
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.beside import loop_alarm, others_end
 from authsvc.client.tokens.keeper import OnTokenUpdated
@@ -78,8 +79,9 @@ class AsyncUserClient:
         randomness: Randomness = system_randomness,
     ) -> None:
         Attempts(max_connect_user_retries, pace, randomness)  # what means nothing is said now, not when it is used
-        if user is not None and auto_connect:
-            provider_for(as_user(user), token, token_provider)
+        wanted = None if user is None else as_user(user)
+        if wanted is not None and auto_connect:
+            provider_for(wanted, token, token_provider)
         self.logs = client.logs if client is not None and log_options is None else make_client_logs(log_options)
         self._log = self.logs.get_logger("client.user")
         self._target, self._api_key = target, api_key
@@ -113,8 +115,8 @@ class AsyncUserClient:
         self._home = HomeLoop()
         self._wish = user, token, token_provider
         self._begun: Begun | None = None
-        if user is not None and auto_connect:
-            self._connect_soon(as_user(user))
+        if wanted is not None and auto_connect:
+            self._connect_soon(wanted)
 
     @classmethod
     def get_or_create(
@@ -172,6 +174,7 @@ class AsyncUserClient:
     async def token(self, *, timeout: timedelta = PATIENCE) -> str:
         """A token of the user, once it is connected."""
         self._home.check()
+        span("timeout", timeout)
         connection = self._connection
         if connection is None:
             raise nobody(self._last_error)

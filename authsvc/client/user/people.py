@@ -79,5 +79,9 @@ class EndUser:
 
 
 def as_user(user: EndUser | str) -> EndUser:
-    """The user of that id, where only the id is given."""
-    return EndUser.regular(user) if isinstance(user, str) else user
+    """The user of that id, where only the id is given; raises ``TypeError`` for what is neither."""
+    if isinstance(user, str):
+        return EndUser.regular(user)
+    if not isinstance(user, EndUser):
+        raise TypeError(f"a user is an id or an EndUser, not {type(user).__name__}")
+    return user

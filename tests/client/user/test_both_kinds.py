@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,26 @@ def test_options_that_are_not_given_are_no_other_options(kind: Kind, machine: Ma
             assert lines == []
             other = kind.user.get_or_create("dev", "sara", token=living(machine.clock), max_connect_user_retries=1)
             assert (other, lines) == (client, ["max_connect_user_retries, token"])
+
+    run(test)
+
+
+def test_what_is_no_user_is_refused(kind: Kind, machine: Machine) -> None:
+    """Where it is given, whether it is to be connected now or later."""
+    user: Any = {"id": "sara"}
+    token = living(machine.clock)
+
+    async def test() -> None:
+        async with closing(kind.user("127.0.0.1:1", "dev", **kind.parts(machine))) as client:
+            gives: list[Callable[[], Any]] = [
+                lambda: client.connect_user(user, token),
+                lambda: kind.user("127.0.0.1:1", "dev", user, token=token),
+                lambda: kind.user("127.0.0.1:1", "dev", user, token=token, auto_connect=False),
+                lambda: kind.user.get_or_create("dev", user, token=token),
+            ]
+            for give in gives:
+                with pytest.raises(TypeError, match="a user is an id or an EndUser, not dict"):
+                    await have(give())
 
     run(test)
 
