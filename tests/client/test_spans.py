@@ -27,7 +27,8 @@ def test_a_number_is_no_span(kind: Kind, number: Any) -> None:
             kind.user("127.0.0.1:1", "dev", "sara", token=text, **parts),
             kind.user("127.0.0.1:1", "dev", **parts),
         )
-        async with closing(kind.manager("sara", token=text, **parts), *users, service) as manager:
+        verifier = verifying(service, "dev")
+        async with closing(kind.manager("sara", token=text, **parts), *users, verifier, service) as manager:
             await have(users[0].token())
             calls: list[Callable[[], Any]] = [
                 lambda: kind.service("127.0.0.1:1", timeout=number),
@@ -35,6 +36,7 @@ def test_a_number_is_no_span(kind: Kind, number: Any) -> None:
                 lambda: manager.token(timeout=number),
                 lambda: manager.renewed(text, timeout=number),
                 *[lambda user=user: user.token(timeout=number) for user in users],
+                lambda: verifier.wait_ready(number),
                 lambda: Pace(first_pause=number),
                 lambda: Retries(longest=number),
             ]
