@@ -11,11 +11,12 @@ import grpc
 import grpc.aio
 from google.protobuf.message import Message
 
-from authsvc.client.course import PLACES, Course, Rules, no_turn, positive
+from authsvc.client.course import PLACES, Course, Rules, no_turn
 from authsvc.client.errors import AuthClientError
 from authsvc.client.homes import HomeLoop
 from authsvc.client.lines import Lease, Lines
 from authsvc.client.methods import Pages, Stream, Unary
+from authsvc.client.spans import positive
 from authsvc.client.status import error_of
 
 Request = TypeVar("Request", bound=Message)
@@ -85,7 +86,7 @@ class AwaitedCalls:
         self, method: Stream[Request, Answer], request: Request, /, *, timeout: timedelta | None = None
     ) -> AsyncUpdates[Answer]:
         """Begin a call that goes on answering."""
-        seconds = None if timeout is None else positive(timeout).total_seconds()
+        seconds = None if timeout is None else positive("timeout", timeout).total_seconds()
         lease = self._lines.take()
         try:
             begin = lease.method(method.stub, method.name)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from authsvc.client.credential import Bearer, Metadata
 from authsvc.client.errors import AuthClientError, DeadlineExceeded, Failure, Unavailable
 from authsvc.client.retries import NO_RETRIES, Retries
+from authsvc.client.spans import positive
 from authsvc.client.tracing import TraceContext, trace_context
 from authsvc.clock import Randomness, deadline_after, seconds_left
 
@@ -51,8 +52,8 @@ class Rules:
 
 
 def rules_for(bearer: Bearer, *, timeout: timedelta, retries: Retries, randomness: Randomness, log: Logger) -> Rules:
-    """The rules of a client; raises ``ValueError`` for a timeout that leaves no time."""
-    return Rules(bearer, positive(timeout), retries, randomness, log, trace_context())
+    """The rules of a client; raises ``ValueError`` for a timeout that leaves no time, ``TypeError`` for none at all."""
+    return Rules(bearer, positive("timeout", timeout), retries, randomness, log, trace_context())
 
 
 class Course:
@@ -61,7 +62,7 @@ class Course:
     def __init__(self, rules: Rules, method: str, timeout: timedelta, retries: Retries) -> None:
         self._rules = rules
         self._method = method
-        self._timeout = positive(timeout).total_seconds()
+        self._timeout = positive("timeout", timeout).total_seconds()
         self._deadline = deadline_after(self._timeout)
         self._delays = retries.delays()
         self._attempts = 1
@@ -119,10 +120,3 @@ def no_turn() -> DeadlineExceeded:
     """What a call ends with that waited for its turn until its time was over."""
     text = f"{PLACES} calls of this client were in flight, and none ended in time"
     return DeadlineExceeded(Failure("DEADLINE_EXCEEDED", reason="DEADLINE_EXCEEDED", message=text))
-
-
-def positive(timeout: timedelta) -> timedelta:
-    """The timeout; raises ``ValueError`` for one that leaves no time."""
-    if timeout <= timedelta(0):
-        raise ValueError("a timeout is more than 0")
-    return timeout

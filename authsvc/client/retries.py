@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from authsvc.client.spans import span
 from authsvc.clock import Randomness, system_randomness
 
 
@@ -21,6 +22,10 @@ class Retries:
     first: timedelta = timedelta(milliseconds=100)
     longest: timedelta = timedelta(seconds=1)
     randomness: Randomness = system_randomness
+
+    def __post_init__(self) -> None:
+        span("first", self.first)
+        span("longest", self.longest)
 
     def delays(self) -> Iterator[float]:
         """The pauses of one call, in seconds."""

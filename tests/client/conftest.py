@@ -9,6 +9,7 @@ import pytest
 
 from authsvc.client import AuthClient, Retries
 from tests.client.halves import HALVES, Do, Half
+from tests.client.kinds import KINDS, Kind
 from tests.client.scripted import ScriptedServer, scripted_server
 from tests.conftest import RunningServer
 
@@ -39,6 +40,12 @@ def pauses() -> list[float]:
 def half(request: pytest.FixtureRequest) -> Half:
     """Opens a client: a test that uses it is made for callers that wait and again for callers that await."""
     return HALVES[request.param]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """A kind of clients: a test that uses it is made for callers that wait and again for callers that await."""
+    return KINDS[request.param]
 
 
 @pytest.fixture

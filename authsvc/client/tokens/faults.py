@@ -55,7 +55,7 @@ class TokenExpired(TokenError):
 
 
 class TokenRefused(TokenError):
-    """The service does not accept the token, for a reason that another token of the same origin would share."""
+    """The service does not accept the token: another of the same origin would share the reason, or there is none."""
 
     _reason = "TOKEN_REFUSED"
 
@@ -74,7 +74,10 @@ class ProviderFailed(TokenError):
 
 
 class TokenTimeout(TokenError):
-    """The token did not come in the time there was; it may yet come for later calls."""
+    """The token did not come in the time there was; it may yet come for later calls.
+
+    What the token provider failed with meanwhile, if it did, is the ``__cause__``.
+    """
 
     _code = "DEADLINE_EXCEEDED"
     _reason = "TOKEN_TIMEOUT"
@@ -98,6 +101,14 @@ def is_transient(error: BaseException) -> bool:
         return False
     # The class itself stands for statuses that have no class: CANCELLED, UNKNOWN, as a proxy gives them.
     return type(error) is AuthClientError or not isinstance(error, AuthClientError)
+
+
+def too_late(what: str, trouble: BaseException | None) -> TokenTimeout:
+    """That the time is over; ``trouble`` is the last error of those that took it."""
+    said = what if trouble is None else f"{what}; last, {type(trouble).__name__} was raised"
+    told = TokenTimeout.saying(said)
+    told.__cause__ = trouble
+    return told
 
 
 def again(error: ErrorType) -> ErrorType:

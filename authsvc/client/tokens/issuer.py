@@ -46,14 +46,20 @@ class Issuer:
         return partial(self.client.guests.issue_guest_token, public, timeout=self.timeout)
 
     def anonymous(self, scope: auth_pb2.TokenScope, role: str) -> Make:
-        """The call that lets somebody without an identity watch; only a backend can ask for a role."""
+        """The call that lets somebody without an identity watch; only a backend can ask for a role, or for all."""
+        lists_something = bool(scope.call_cids or scope.channel_cids)
         if self.as_backend:
+            # A scope that is there and lists nothing is refused: that everything is wished is said by none at all.
             request = auth_pb2.IssueTokenRequest(
-                api_key=self.api_key, anonymous=auth_pb2.Anonymous(role=role), scope=scope
+                api_key=self.api_key,
+                anonymous=auth_pb2.Anonymous(role=role),
+                scope=scope if lists_something else None,
             )
             return partial(self.client.issue_token, request, timeout=self.timeout)
         if role:
             raise ValueError("a front end cannot choose a role for anonymous users: the app does (anonymous_role)")
+        if not lists_something:
+            raise ValueError("name the calls or channels: a front end's anonymous user needs them")
         public = guest_pb2.IssueAnonymousTokenRequest(api_key=self.api_key, scope=scope)
         return partial(self.client.guests.issue_anonymous_token, public, timeout=self.timeout)
 

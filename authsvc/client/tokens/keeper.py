@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, NamedTuple, TypeAlias
 
 from authsvc.client.errors import AuthClientError
@@ -113,7 +114,7 @@ class TokenKeeper:
         self._calls.debug("a call's token was refused", reason=status, user_id=self.user_id)
         if status not in RENEWED_ON:
             raise faults.TokenRefused.saying(f"the service answers {status}, which another token does not change")
-        return self._renewal.refused(text, self.now())
+        return self._renewal.refused(text, self.now(), status)
 
     def due(self, token: AccessToken | None) -> Step:
         """It is time to renew that token; None: to settle what is in doubt."""
@@ -133,6 +134,10 @@ class TokenKeeper:
         question = Question(self._source.begin(self._renewal.user_id or ""), attempt)
         self._under_way.append(question)
         return question
+
+    def too_late(self, timeout: timedelta) -> faults.TokenTimeout:
+        """What a caller is told whose time is over while the load goes on."""
+        return faults.too_late(f"no token came within {timeout.total_seconds():g} s", self._renewal.trouble)
 
     def over(self, question: Question) -> Attempt:
         """Nothing more comes of the question; the attempt it was for."""

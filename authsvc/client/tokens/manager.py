@@ -12,6 +12,7 @@ from typing import Self, TypeAlias
 from authsvc.client.auth import AuthClient
 from authsvc.client.homes import tell_after_fork
 from authsvc.client.logs import LogOptions
+from authsvc.client.spans import span
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.access_token import AccessToken
 from authsvc.client.tokens.alarms import AlarmThread
@@ -107,8 +108,10 @@ class TokenManager:
     def token(self, *, timeout: timedelta = PATIENCE, once: bool = False) -> str:
         """A token to use now. ``once``: the provider is asked once, at once, for callers with a pace of their own.
 
-        Raises ``TokenTimeout`` when ``timeout`` is over; the load goes on for later calls.
+        Raises ``TokenTimeout`` when ``timeout`` is over, with the provider's last error as its ``__cause__``; the load
+        goes on for later calls.
         """
+        span("timeout", timeout)
         return self._text(*self._go(lambda: self._keeper.ask(once=once)), timeout)
 
     def renewed(self, refused: str, status: TokenStatus = TokenStatus.EXPIRED, *, timeout: timedelta = PATIENCE) -> str:
@@ -117,6 +120,7 @@ class TokenManager:
         Where it was replaced meanwhile, nobody is asked. Raises ``TokenRefused`` for a ``status`` that a new token
         would not change, a bad signature above all.
         """
+        span("timeout", timeout)
         return self._text(*self._go(lambda: self._keeper.refused(refused, status)), timeout)
 
     def peek(self) -> str | None:
@@ -212,7 +216,7 @@ class TokenManager:
         if isinstance(outcome, AccessToken):
             return outcome.text
         if outcome is None:
-            raise faults.TokenTimeout.saying(f"no token came within {timeout.total_seconds():g} s")
+            raise self._keeper.too_late(timeout)
         raise faults.again(outcome)
 
     def _wait(self, place: Place[AccessToken | Exception], timeout: timedelta) -> AccessToken | Exception | None:

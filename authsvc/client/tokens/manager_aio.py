@@ -12,6 +12,7 @@ from typing import Self, TypeAlias
 from authsvc.client.auth import AsyncAuthClient, AuthClient
 from authsvc.client.homes import HomeLoop
 from authsvc.client.logs import LogOptions
+from authsvc.client.spans import span
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.access_token import AccessToken
 from authsvc.client.tokens.beside import answer_later, loop_alarm, others_end
@@ -95,6 +96,7 @@ class AsyncTokenManager:
     async def token(self, *, timeout: timedelta = PATIENCE, once: bool = False) -> str:
         """As ``TokenManager.token``."""
         self._home.check()
+        span("timeout", timeout)
         return await self._text(self._keeper.ask(once=once), timeout)
 
     async def renewed(
@@ -102,6 +104,7 @@ class AsyncTokenManager:
     ) -> str:
         """As ``TokenManager.renewed``."""
         self._home.check()
+        span("timeout", timeout)
         return await self._text(self._keeper.refused(refused, status), timeout)
 
     @property
@@ -222,7 +225,7 @@ class AsyncTokenManager:
         if isinstance(outcome, AccessToken):
             return outcome.text
         if outcome is None:
-            raise faults.TokenTimeout.saying(f"no token came within {timeout.total_seconds():g} s")
+            raise self._keeper.too_late(timeout)
         raise faults.again(outcome)
 
     async def _wait(self, place: _Place, timeout: timedelta) -> AccessToken | Exception | None:

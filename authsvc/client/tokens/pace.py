@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from authsvc.client.spans import span
 from authsvc.client.tokens.access_token import AccessToken
 
 
@@ -31,6 +32,8 @@ class Pace:
     def __post_init__(self) -> None:
         if not 0 < self.share - self.spread <= self.share + self.spread < 1:
             raise ValueError("a token is renewed after its beginning and before its end")
+        for name in ("first_pause", "longest_pause", "provider_timeout", "proving_time", "doubt_pause"):
+            span(name, getattr(self, name))
         if self.attempts < 1 or self.provider_timeout <= timedelta(0):
             raise ValueError("a provider is asked at least once and has time to answer")
 

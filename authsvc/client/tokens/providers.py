@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
 from authsvc.client.tokens.access_token import AccessToken, read_access_token
 from authsvc.client.tokens.issuer import Issuer, guest_message, scope_message
 from authsvc.client.tokens.sessions import Chain, OnSessionUpdated, SavedSession, SessionSource
-from authsvc.client.tokens.source import FunctionSource, Source, TokenFunction, Turn, refuse_asynchronous
+from authsvc.client.tokens.source import (
+    FunctionSource,
+    Source,
+    TokenFunction,
+    Turn,
+    refuse_asynchronous,
+    refuse_without_id,
+)
 from authsvc.clock import Randomness
 from authsvc.logs import SecretText
 from authsvc.v1 import auth_pb2
@@ -73,13 +80,15 @@ class TokenProvider:
 
         It is called from one thread, or task, at a time; beside a call that did not answer in its time, and cannot be
         ended, a manager makes one more and no third. What it raises is taken for a failure that passes; it raises
-        ``SignInRequired`` to say that there will be no token. Raises ``TypeError`` for what is no function.
+        ``SignInRequired`` to say that there will be no token. Raises ``TypeError`` for what is no function, or one that
+        cannot take the id.
         """
         if not callable(function):
             raise TypeError(
                 "a token provider is a function or a TokenProvider; for a token that is all there is, "
                 "use TokenProvider.static(token)"
             )
+        refuse_without_id(function)
         return cls(None, None, lambda _: FunctionSource(function), None, function, "the token provider")
 
     @classmethod
@@ -113,7 +122,9 @@ class TokenProvider:
     def anonymous(cls, call_cids: Sequence[str] = (), channel_cids: Sequence[str] = (), *, role: str = "") -> Self:
         """Somebody without an identity who may watch those calls and channels, as far as the app lets everyone.
 
-        Raises ``TypeError`` for one text where a list belongs.
+        Without any, a backend asks for all of them, which the app has to allow (``allow_unscoped_anonymous``); a front
+        end has to name them, and is told so by ``ValueError`` when the provider is used. Raises ``TypeError`` for one
+        text where a list belongs.
         """
         return cls(None, "!anon", partial(_open_anonymous, scope_message(call_cids, channel_cids), role))
 

@@ -64,17 +64,17 @@ _LONG_AGO = float("-inf")
 class _Held:
     """A token and its times in ticks; None: it has no end. ``since``: when a provider gave it.
 
-    ``spent``: the service would not have it any more.
+    ``verdict``: why the service would not have it any more.
     """
 
     token: AccessToken
     since: float
     renew_at: float | None = None
     ends_at: float | None = None
-    spent: bool = False
+    verdict: TokenStatus | None = None
 
     def usable(self, ticks: float) -> bool:
-        return not self.spent and (self.ends_at is None or ticks < self.ends_at)
+        return self.verdict is None and (self.ends_at is None or ticks < self.ends_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,8 @@ class _User:
     """Whom the tokens are for, and how it stands with them; ``id`` is not known before the first token of a guest.
 
     ``failures`` are the provider's, in a row; ``unproved`` those before a token of which it is not known yet whether
-    it will be refused. ``refusal`` is what the provider said when it said that asking again is of no use.
+    it will be refused. ``refusal`` is what the provider said when it said that asking again is of no use,
+    ``trouble`` its last error since it gave a token.
     """
 
     id: str | None = None
@@ -102,6 +103,7 @@ class _User:
     unproved: int = 0
     not_before: float = _LONG_AGO
     refusal: Exception | None = None
+    trouble: Exception | None = None
 
 
 class Renewal:
@@ -128,6 +130,11 @@ class Renewal:
         """How often the provider failed in a row."""
         return self._of.failures
 
+    @property
+    def trouble(self) -> Exception | None:
+        """The last error of the provider, until it gives a token."""
+        return self._of.trouble
+
     def current(self, now: Moment) -> AccessToken | None:
         """The token that can be used now, without asking anybody."""
         return self._of.held.token if self._of.held is not None and self._of.held.usable(now.ticks) else None
@@ -151,7 +158,7 @@ class Renewal:
         if token is None:
             return Step(ended=ended, anew=True)
         if expired and renewable:  # shown to nobody, and known: a provider that gives it again has no other
-            self._of.held = _Held(token, _LONG_AGO, spent=True)
+            self._of.held = _Held(token, _LONG_AGO, verdict=TokenStatus.EXPIRED)
             return Step(ended=ended, anew=True)
         return replace(self._hold(token, now, since=_LONG_AGO), ended=ended, anew=True)
 
@@ -175,14 +182,15 @@ class Renewal:
             return Step(token=token, attempt=self._ahead(now))
         return self._wait(now, once=once)
 
-    def refused(self, text: str, now: Moment) -> Step:
+    def refused(self, text: str, now: Moment, verdict: TokenStatus = TokenStatus.EXPIRED) -> Step:
         """The service did not accept the token ``text``, with a verdict of ``RENEWED_ON``.
 
-        A token that was replaced meanwhile causes no load: the caller gets the one that replaced it.
+        A token that was replaced meanwhile causes no load: the caller gets the one that replaced it. Raises
+        ``TokenExpired``, or ``TokenRefused`` with another verdict, where nobody can be asked for the next.
         """
         held = self._of.held
-        if held is not None and held.token.text == text and not held.spent:
-            self._of.held = replace(held, spent=True)
+        if held is not None and held.token.text == text and held.verdict is None:
+            self._of.held = replace(held, verdict=verdict)
             self._judge_source(now.ticks - held.since, now)
         return self.ask(now)
 
@@ -203,12 +211,13 @@ class Renewal:
         try:
             token = read_access_token(text)
             _check_user(token, self._of.id)
-            known = self._of.held is not None and self._of.held.token.text == token.text
-            if known and self.current(now) is None:
-                raise faults.TokenExpired.saying("the token provider gave the same token again, which has expired")
+            held = self._of.held
+            known = held is not None and held.token.text == token.text
+            if held is not None and known and not held.usable(now.ticks):
+                raise _ended(held.verdict, "the token provider gave the same token again")
         except faults.TokenError as fault:
             return self.failed(attempt, fault, now)
-        self._of.load, self._of.refusal, self._of.not_before = None, None, _LONG_AGO
+        self._of.load, self._of.refusal, self._of.trouble, self._of.not_before = None, None, None, _LONG_AGO
         self._of.unproved, self._of.failures = self._of.failures, 0
         return replace(self._hold(token, now, since=now.ticks), ended=token, news=None if known else token)
 
@@ -221,6 +230,7 @@ class Renewal:
         if load is None or load.attempt != attempt.number:
             return NOTHING
         pause = self._count_failure(now, error)
+        self._of.trouble = error
         transient = faults.is_transient(error)
         if transient and load.tries < load.limit and self._of.failures < self._pace.attempts:
             return Step(attempt=self._try(pause, load.tries + 1, load.limit))
@@ -262,7 +272,7 @@ class Renewal:
     def _without_provider(self) -> faults.TokenError:
         if self._of.held is None:
             return faults.NoUser.saying("nobody is connected")
-        return faults.TokenExpired.saying("the token has expired, and there is no token provider to ask for the next")
+        return _ended(self._of.held.verdict, "there is no token provider to ask for the next")
 
     def _ahead(self, now: Moment) -> Attempt | None:
         held = self._of.held
@@ -299,6 +309,13 @@ class Renewal:
 
     def _fraction(self) -> float:
         return int.from_bytes(self._randomness(4), "big") / 2**32
+
+
+def _ended(verdict: TokenStatus | None, why_no_other: str) -> faults.TokenError:
+    """That a token is of no more use, as the service said it, or by its time where the service said nothing."""
+    if verdict is None or verdict is TokenStatus.EXPIRED:
+        return faults.TokenExpired.saying(f"the token has expired, and {why_no_other}")
+    return faults.TokenRefused.saying(f"the service answers {verdict}, and {why_no_other}")
 
 
 def check_usable(token: AccessToken, user_id: str | None, now: Moment) -> None:

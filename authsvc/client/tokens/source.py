@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from inspect import isawaitable, iscoroutinefunction
+from inspect import isawaitable, iscoroutinefunction, signature
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from authsvc.client.tokens.faults import TokenInvalid
@@ -65,6 +65,20 @@ def answer_at_once(turn: Turn) -> object:
 def is_asynchronous(function: object) -> bool:
     """Whether what the function returns has to be awaited, as far as it can be seen before it is called."""
     return iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 - it is not asked whether it can be called
+
+
+def refuse_without_id(function: Callable[..., object]) -> None:
+    """Raise ``TypeError`` for a token provider that cannot be given the user's id, as far as that can be seen."""
+    try:
+        parameters = signature(function)
+    except (TypeError, ValueError):  # written in C, say: nobody can look
+        return
+    try:
+        parameters.bind("")
+    except TypeError:
+        raise TypeError(
+            "a token provider is given the user's id: write def fetch(user_id), even where it needs none"
+        ) from None
 
 
 def refuse_asynchronous(name: str, function: object) -> None:

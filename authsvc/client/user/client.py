@@ -16,6 +16,7 @@ from authsvc.client.auth import AuthClient
 from authsvc.client.channel import Tls
 from authsvc.client.homes import HomeProcess, tell_after_fork
 from authsvc.client.logs import LogOptions, make_client_logs
+from authsvc.client.spans import span
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.keeper import OnTokenUpdated
 from authsvc.client.tokens.manager import PACE, PATIENCE, Spawn, TokenManager, start_thread
@@ -27,10 +28,12 @@ from authsvc.client.user.connection import (
     Begun,
     Connection,
     disconnected,
+    is_front_end,
     nobody,
     provider_for,
     shared_client_knows,
     target_of,
+    warn_of_others,
 )
 from authsvc.client.user.hands import WaitingHands
 from authsvc.client.user.instances import Instances
@@ -46,15 +49,17 @@ class UserClient:
 
     With a ``user`` it connects at once, beside the caller, unless ``auto_connect`` is off; then ``connect_user`` does.
     A user with an account needs ``token``, ``token_provider`` or both; guests and anonymous users get their tokens
-    from the service. ``credential`` is for programs that are a backend too: then the service is asked about tokens,
-    and asked for guests as a backend does. ``client`` is an ``AuthClient`` to share, a backend's if it says who it is
-    and ``as_front_end`` does not say otherwise; its ``target`` is this one's. Without it the client's own is made from
-    ``target``, ``credential``, ``tls`` and ``allow_plaintext``.
+    from the service. ``credential``, or a certificate in ``tls``, is for programs that are a backend too: then the
+    service is asked about tokens, and asked for guests as a backend does. ``as_front_end`` says which of both it is
+    where that is not to be seen: by default all that ``AuthClient.says_who_it_is`` says is a backend, with ``tls``
+    made by gRPC too. ``client`` is an ``AuthClient`` to share, whose ``target`` is this one's. Without it the client's
+    own is made from ``target``, ``credential``, ``tls`` and ``allow_plaintext``.
 
     Connecting is tried again ``max_connect_user_retries`` times, for errors that may pass. When it is given up,
     ``on_connect_user_error`` is told of the last error and of all of them, once, and the error is raised.
 
-    Raises ``ValueError`` for wishes that contradict each other, ``TypeError`` for functions that have to be awaited.
+    Raises ``ValueError`` for wishes that contradict each other, ``TypeError`` for functions that have to be awaited and
+    for what is no user.
     In the child of a process that has used it, ``RuntimeError``: make one there.
     """
 
@@ -70,7 +75,7 @@ class UserClient:
         token_provider: TokenFunction | TokenProvider | None = None,
         credential: str | SecretText | None = None,
         client: AuthClient | None = None,
-        as_front_end: bool = False,
+        as_front_end: bool | None = None,
         auto_connect: bool = True,
         max_connect_user_retries: int = RETRIES,
         on_connect_user_error: OnConnectUserError | None = None,
@@ -87,8 +92,9 @@ class UserClient:
     ) -> None:
         Attempts(max_connect_user_retries, pace, randomness)  # what means nothing is said now, not when it is used
         refuse_asynchronous("on_connect_user_error", on_connect_user_error)
-        if user is not None and auto_connect:
-            provider_for(as_user(user), token, token_provider).refuse_asynchronous()
+        wanted = None if user is None else as_user(user)
+        if wanted is not None and auto_connect:
+            provider_for(wanted, token, token_provider).refuse_asynchronous()
         self.logs = client.logs if client is not None and log_options is None else make_client_logs(log_options)
         self._log = self.logs.get_logger("client.user")
         self._target, self._api_key = target, api_key
@@ -97,10 +103,9 @@ class UserClient:
             client = self._own = AuthClient(
                 target, credential, tls=tls, allow_plaintext=allow_plaintext, log_options=self.logs
             )
-            as_front_end = credential is None
         else:
             shared_client_knows(client, target, credential=credential, tls=tls, allow_plaintext=allow_plaintext)
-            as_front_end = as_front_end or not client.says_who_it_is
+        as_front_end = is_front_end(client, as_front_end)
         self._client = client
         self._proof = Proof(api_key, not as_front_end, clock, self._log)
         self._retries, self._on_error, self._pace = max_connect_user_retries, on_connect_user_error, pace
@@ -126,8 +131,8 @@ class UserClient:
         self._wish = user, token, token_provider
         self._begun: Begun | None = None
         self._spawn = spawn
-        if user is not None and auto_connect:
-            self._connect_soon(self._claim(as_user(user))[0])
+        if wanted is not None and auto_connect:
+            self._connect_soon(self._claim(wanted)[0])
 
     @classmethod
     def get_or_create(
@@ -136,7 +141,8 @@ class UserClient:
         """The client of that user in this process, made on the first call with what ``UserClient`` takes.
 
         There is one for a target, an app and a final user id, as long as it is connected, or being connected. Options
-        that differ from those it was made with are not taken over, and a warning says which.
+        that are given and differ from those it was made with are not taken over, and a warning says which: ``user``
+        for other cids, another name, image or custom data.
         """
         wanted, auto_connect = as_user(user), options.pop("auto_connect", True)
         target = target_of(target, options.get("client"))
@@ -152,8 +158,7 @@ class UserClient:
         client, differing = cls._instances.get_or_make(target, api_key, wanted, options, make)
         for connection in begun:  # only now: one that fails has to be found before it can be forgotten
             client._connect_soon(connection)
-        if differing:
-            client._log.warn("a client of this user is there, with other options", setting=", ".join(differing))
+        warn_of_others(differing, client._log)
         return client
 
     @property
@@ -170,16 +175,21 @@ class UserClient:
     ) -> EndUser:
         """Connect a user, by default the one that the client was made for; who it is, with the final id.
 
-        For a user who is connected, or being connected, gives that outcome; raises ``AlreadyConnected`` for another
-        one. Raises what connecting ended with: ``TokenError``, or what the service or the provider said.
+        For a user who is connected, or being connected, gives that outcome, with a warning where other cids, another
+        name, image or custom data are wished; raises ``AlreadyConnected`` for another user. Raises what connecting
+        ended with: ``TokenError``, or what the service or the provider said.
         """
         self._home.check()
         if user is None:
             user, token, token_provider = self._wish
         if user is None:
             raise ValueError("say which user to connect")
-        connection, is_new = self._claim(as_user(user))
-        return self._connect(connection, token, token_provider) if is_new else self._outcome(connection, None)
+        wanted = as_user(user)
+        connection, is_new = self._claim(wanted)
+        if is_new:
+            return self._connect(connection, token, token_provider)
+        connection.warn_of_another(wanted, self._log)
+        return self._outcome(connection, None)
 
     def disconnect_user(self) -> None:
         """Forget the user and its tokens; loads are cancelled, and who waits is told.
@@ -197,7 +207,7 @@ class UserClient:
 
     def token(self, *, timeout: timedelta = PATIENCE) -> str:
         """A token of the user, once it is connected."""
-        self._wait(timeout)
+        self._wait(span("timeout", timeout))
         return self.tokens.token(timeout=timeout)
 
     def renewed(self, refused: str, status: TokenStatus = TokenStatus.EXPIRED, *, timeout: timedelta = PATIENCE) -> str:
@@ -235,7 +245,7 @@ class UserClient:
             if self._connection is not None:
                 self._connection.check(user)
                 return self._connection, False
-            self._connection = Connection(user, Future())
+            self._connection = Connection(user, Future(), Attempts(self._retries, self._pace, self._randomness))
             self._gone, self._last_error = threading.Event(), None
             return self._connection, True
 
@@ -261,7 +271,7 @@ class UserClient:
                 self._check_wanted(connection)
                 self._begun = begun
                 self.tokens.follow(connection.asked.final_id, begun.provider)
-            run(self._proof.course(Attempts(self._retries, self._pace, self._randomness)), hands)
+            run(self._proof.course(connection.attempts), hands)
             with self._lock:
                 self._check_wanted(connection)
                 user = connection.become(self.tokens.user_id)
@@ -300,7 +310,8 @@ class UserClient:
         try:
             error = connection.outcome.exception(seconds)
         except TimeoutError:
-            raise faults.TokenTimeout.saying("the user is still being connected") from None
+            fault = connection.too_late()
+            raise fault from fault.__cause__
         if error is not None:
             raise faults.again(error)
         user: EndUser = connection.outcome.result()

@@ -14,6 +14,7 @@ from authsvc.client.auth import AsyncAuthClient
 from authsvc.client.channel import Tls
 from authsvc.client.homes import HomeLoop
 from authsvc.client.logs import LogOptions, make_client_logs
+from authsvc.client.spans import span
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.beside import loop_alarm, others_end
 from authsvc.client.tokens.keeper import OnTokenUpdated
@@ -27,10 +28,12 @@ from authsvc.client.user.connection import (
     Begun,
     Connection,
     disconnected,
+    is_front_end,
     nobody,
     provider_for,
     shared_client_knows,
     target_of,
+    warn_of_others,
 )
 from authsvc.client.user.hands import AwaitingHands
 from authsvc.client.user.instances import Instances
@@ -61,7 +64,7 @@ class AsyncUserClient:
         token_provider: TokenFunction | TokenProvider | None = None,
         credential: str | SecretText | None = None,
         client: AsyncAuthClient | None = None,
-        as_front_end: bool = False,
+        as_front_end: bool | None = None,
         auto_connect: bool = True,
         max_connect_user_retries: int = RETRIES,
         on_connect_user_error: OnConnectUserError | None = None,
@@ -76,8 +79,9 @@ class AsyncUserClient:
         randomness: Randomness = system_randomness,
     ) -> None:
         Attempts(max_connect_user_retries, pace, randomness)  # what means nothing is said now, not when it is used
-        if user is not None and auto_connect:
-            provider_for(as_user(user), token, token_provider)
+        wanted = None if user is None else as_user(user)
+        if wanted is not None and auto_connect:
+            provider_for(wanted, token, token_provider)
         self.logs = client.logs if client is not None and log_options is None else make_client_logs(log_options)
         self._log = self.logs.get_logger("client.user")
         self._target, self._api_key = target, api_key
@@ -86,10 +90,9 @@ class AsyncUserClient:
             client = self._own = AsyncAuthClient(
                 target, credential, tls=tls, allow_plaintext=allow_plaintext, log_options=self.logs
             )
-            as_front_end = credential is None
         else:
             shared_client_knows(client, target, credential=credential, tls=tls, allow_plaintext=allow_plaintext)
-            as_front_end = as_front_end or not client.says_who_it_is
+        as_front_end = is_front_end(client, as_front_end)
         self._client = client
         self._proof = Proof(api_key, not as_front_end, clock, self._log)
         self._retries, self._on_error, self._pace = max_connect_user_retries, on_connect_user_error, pace
@@ -112,8 +115,8 @@ class AsyncUserClient:
         self._home = HomeLoop()
         self._wish = user, token, token_provider
         self._begun: Begun | None = None
-        if user is not None and auto_connect:
-            self._connect_soon(as_user(user))
+        if wanted is not None and auto_connect:
+            self._connect_soon(wanted)
 
     @classmethod
     def get_or_create(
@@ -133,8 +136,7 @@ class AsyncUserClient:
         )
         if differing is None and auto_connect:  # only now: one that fails has to be found before it can be forgotten
             client._connect_soon(wanted)
-        if differing:
-            client._log.warn("a client of this user is there, with other options", setting=", ".join(differing))
+        warn_of_others(differing, client._log)
         return client
 
     @property
@@ -153,8 +155,12 @@ class AsyncUserClient:
             user, token, token_provider = self._wish
         if user is None:
             raise ValueError("say which user to connect")
-        connection, is_new = self._claim(as_user(user))
-        return await (self._connect(connection, token, token_provider) if is_new else _outcome(connection))
+        wanted = as_user(user)
+        connection, is_new = self._claim(wanted)
+        if is_new:
+            return await self._connect(connection, token, token_provider)
+        connection.warn_of_another(wanted, self._log)
+        return await _outcome(connection)
 
     async def disconnect_user(self) -> None:
         """As ``UserClient.disconnect_user``."""
@@ -168,6 +174,7 @@ class AsyncUserClient:
     async def token(self, *, timeout: timedelta = PATIENCE) -> str:
         """A token of the user, once it is connected."""
         self._home.check()
+        span("timeout", timeout)
         connection = self._connection
         if connection is None:
             raise nobody(self._last_error)
@@ -176,7 +183,8 @@ class AsyncUserClient:
                 async with asyncio.timeout(timeout.total_seconds()):
                     await _outcome(connection)
             except TimeoutError:
-                raise faults.TokenTimeout.saying("the user is still being connected") from None
+                fault = connection.too_late()
+                raise fault from fault.__cause__
         return await self.tokens.token(timeout=timeout)
 
     async def renewed(
@@ -227,7 +235,8 @@ class AsyncUserClient:
             return self._connection, False
         outcome = asyncio.get_running_loop().create_future()
         outcome.add_done_callback(_heard)
-        self._connection, self._last_error = Connection(user, outcome), None
+        attempts = Attempts(self._retries, self._pace, self._randomness)
+        self._connection, self._last_error = Connection(user, outcome, attempts), None
         return self._connection, True
 
     async def _connect(
@@ -242,7 +251,7 @@ class AsyncUserClient:
             self._check_wanted(connection)
             self._begun = begun
             self.tokens.follow(connection.asked.final_id, begun.provider)
-            await run_later(self._proof.course(Attempts(self._retries, self._pace, self._randomness)), hands)
+            await run_later(self._proof.course(connection.attempts), hands)
             self._check_wanted(connection)
         except BaseException as error:
             self._failed(connection, error)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from authsvc.client.auth import AsyncAuthClient, AuthClient
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.providers import TokenOrProvider, TokenProvider, as_provider
 from authsvc.client.tokens.source import TokenFunction
-from authsvc.client.user.connecting import AlreadyConnected
+from authsvc.client.user.connecting import AlreadyConnected, Attempts
 from authsvc.client.user.people import EndUser
+
+if TYPE_CHECKING:
+    from authsvc.logs import Logger
 
 TARGET = "127.0.0.1:50051"
 """Where a service listens unless it was told otherwise."""
@@ -18,11 +22,20 @@ TARGET = "127.0.0.1:50051"
 
 @dataclass(eq=False)
 class Connection:
-    """``asked`` is the user as the program named it, ``user`` the one it has become; ``outcome`` is a future of it."""
+    """``asked`` is the user as the program named it, ``user`` the one it has become; ``outcome`` is a future of it.
+
+    ``attempts`` are those that were made to connect it.
+    """
 
     asked: EndUser
     outcome: Any
+    attempts: Attempts
     user: EndUser | None = None
+
+    def too_late(self) -> faults.TokenTimeout:
+        """What a call is told whose time is over before the user is connected."""
+        errors = self.attempts.errors
+        return faults.too_late("the user is still being connected", errors[-1] if errors else None)
 
     def is_for(self, user: EndUser) -> bool:
         """Whether that user is this one."""
@@ -32,6 +45,10 @@ class Connection:
         """Raise ``AlreadyConnected`` for another user."""
         if not self.is_for(user):
             raise AlreadyConnected.saying("another user is connected: call disconnect_user first")
+
+    def warn_of_another(self, user: EndUser, log: Logger) -> None:
+        """Say in the log that the same user was wished otherwise than it is connected, or being connected."""
+        warn_of_others([] if user.is_met_by(self.user or self.asked) else ["user"], log)
 
     def become(self, user_id: str | None) -> EndUser:
         """The user, under the id that stands in its tokens."""
@@ -91,6 +108,17 @@ def shared_client_knows(
     differing = ", ".join(name for name, differs in wishes.items() if differs)
     if differing:
         raise ValueError(f"{differing}: beside client= that is the client's own, which goes to {client.target}")
+
+
+def warn_of_others(differing: Sequence[str] | None, log: Logger) -> None:
+    """Say in the log what was wished otherwise than the client of that user has it: nothing of it is taken over."""
+    if differing:
+        log.warn("a client of this user is there, with other options", setting=", ".join(differing))
+
+
+def is_front_end(client: AuthClient | AsyncAuthClient, said: bool | None) -> bool:
+    """Whether it speaks as a front end: as it is said, else where its client does not say who it is."""
+    return not client.says_who_it_is if said is None else said
 
 
 def target_of(target: str | None, client: AuthClient | AsyncAuthClient | None) -> str:

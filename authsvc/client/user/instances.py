@@ -21,7 +21,7 @@ class Instances(Generic[Client]):
     """Clients by target, app and user. A guest is found by its hint and, once the service has made it, by its id."""
 
     def __init__(self) -> None:
-        self._made: WeakKeyDictionary[Client, Mapping[str, Any]] = WeakKeyDictionary()
+        self._made: WeakKeyDictionary[Client, tuple[EndUser, Mapping[str, Any]]] = WeakKeyDictionary()
         self.in_the_child()
         tell_after_fork(self)
 
@@ -40,8 +40,9 @@ class Instances(Generic[Client]):
         *,
         is_over: Callable[[Client], bool] = lambda _: False,
     ) -> tuple[Client, tuple[str, ...] | None]:
-        """The client of that user, and the names of the options in which the wish differs; None: it was made now.
+        """The client of that user, and the names of what was wished otherwise than it is; None: it was made now.
 
+        Options that are not given now are no wish, and ``user`` is one of the names where the user itself differs.
         One of which ``is_over`` says that it cannot be used any more gives way.
         """
         key = _key(target, api_key, user)
@@ -49,18 +50,20 @@ class Instances(Generic[Client]):
             found = self._clients.get(key)
             if found is None or is_over(found):
                 client = make()
-                self._clients[key], self._made[client] = client, options
+                self._clients[key], self._made[client] = client, (user, options)
                 return client, None
-            given = self._made[found]
-        names = sorted({*given, *options})
-        return found, tuple(name for name in names if given.get(name) != options.get(name))
+            there, given = self._made[found]
+        differing = [name for name in options if given.get(name) != options[name]]
+        return found, tuple(sorted([*differing, *([] if user.is_met_by(there) else ["user"])]))
 
-    def connected(self, client: Client, target: str, api_key: str, *users: EndUser) -> None:
-        """The client is found under those users, if it was made here: also when it had been forgotten meanwhile."""
+    def connected(self, client: Client, target: str, api_key: str, asked: EndUser, user: EndUser) -> None:
+        """The client is found under the user who was asked for and the one it has become, if it was made here: also
+        when it had been forgotten meanwhile."""
         with self._lock:
             if client in self._made:
-                for user in users:
-                    self._clients.setdefault(_key(target, api_key, user), client)
+                self._made[client] = user, self._made[client][1]
+                for each in (asked, user):
+                    self._clients.setdefault(_key(target, api_key, each), client)
 
     def remove(self, client: Client) -> None:
         """Forget it, under all its names."""

@@ -42,7 +42,7 @@ class EndUser:
     def anonymous(
         cls, call_cids: tuple[str, ...] | list[str] = (), channel_cids: tuple[str, ...] | list[str] = ()
     ) -> Self:
-        """Somebody without an identity, who may watch those calls and channels.
+        """Somebody without an identity, who may watch those calls and channels; as ``TokenProvider.anonymous``.
 
         Raises ``TypeError`` for one text where a list belongs.
         """
@@ -59,6 +59,16 @@ class EndUser:
         """Whether the other one is meant to be the same: by id, which for a guest to be made is the hint."""
         return (self.id, self.kind) == (other.id, other.kind)
 
+    def is_met_by(self, there: EndUser) -> bool:
+        """Whether the same user, as it is there, is all that is wished here: what is not said may be anything.
+
+        Of somebody without an identity the cids are always said: none are all of them.
+        """
+        said = [name for name in ("name", "image", "custom") if getattr(self, name)]
+        if self.kind is Kind.ANONYMOUS:
+            said += ["call_cids", "channel_cids"]
+        return all(getattr(self, name) == getattr(there, name) for name in said)
+
     def provider(self) -> TokenProvider | None:
         """Where tokens come from when nobody says: the service, for those whom it knows without a backend."""
         if self.kind is Kind.ANONYMOUS:
@@ -69,5 +79,9 @@ class EndUser:
 
 
 def as_user(user: EndUser | str) -> EndUser:
-    """The user of that id, where only the id is given."""
-    return EndUser.regular(user) if isinstance(user, str) else user
+    """The user of that id, where only the id is given; raises ``TypeError`` for what is neither."""
+    if isinstance(user, str):
+        return EndUser.regular(user)
+    if not isinstance(user, EndUser):
+        raise TypeError(f"a user is an id or an EndUser, not {type(user).__name__}")
+    return user

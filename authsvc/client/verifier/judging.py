@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from authsvc.client.spans import positive
 from authsvc.client.verifier.age import Age
 from authsvc.client.verifier.checked import CheckedToken, TokenNotActive, kept
 from authsvc.client.verifier.memory import NEVER, Known, Memory, Signatures
@@ -42,8 +43,7 @@ class Judge:
     ) -> None:
         if not api_key:
             raise ValueError("name the app whose tokens are checked")
-        if max_staleness <= timedelta(0):
-            raise ValueError("max_staleness is longer than nothing")
+        positive("max_staleness", max_staleness)
         names = _names(audiences)
         self.trusted = trusted
         self.age = age

@@ -9,6 +9,7 @@ from typing import Self
 
 from authsvc.client.auth import AuthClient
 from authsvc.client.calls import Updates
+from authsvc.client.spans import span
 from authsvc.client.verifier.asking import Asking, WhenStale, check_client, not_a_token
 from authsvc.client.verifier.checked import CheckedToken
 from authsvc.client.verifier.following import (
@@ -103,7 +104,7 @@ class TokenVerifier:
     def wait_ready(self, timeout: timedelta = FIRST_WAIT) -> bool:
         """Wait until tokens can be checked; whether they can."""
         if not self._judge.forked:
-            self._ready.wait(timeout.total_seconds())
+            self._ready.wait(span("timeout", timeout).total_seconds())
         return not self._judge.stale
 
     @property

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Self
 
 from authsvc.client.auth import AsyncAuthClient
+from authsvc.client.spans import span
 from authsvc.client.verifier.asking import Asking, WhenStale, check_client, not_a_token
 from authsvc.client.verifier.checked import CheckedToken
 from authsvc.client.verifier.following import (
@@ -83,7 +84,7 @@ class AsyncTokenVerifier:
     async def wait_ready(self, timeout: timedelta = FIRST_WAIT) -> bool:
         """Wait until tokens can be checked; whether they can."""
         if not self._judge.forked:
-            await self._heard(timeout.total_seconds())
+            await self._heard(span("timeout", timeout).total_seconds())
         return not self._judge.stale
 
     @property
