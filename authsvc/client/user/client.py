@@ -51,9 +51,9 @@ class UserClient:
     A user with an account needs ``token``, ``token_provider`` or both; guests and anonymous users get their tokens
     from the service. ``credential``, or a certificate in ``tls``, is for programs that are a backend too: then the
     service is asked about tokens, and asked for guests as a backend does. ``as_front_end`` says which of both it is
-    where that is not to be seen: by default all that ``AuthClient.says_who_it_is`` says is a backend, with ``tls``
-    made by gRPC too. ``client`` is an ``AuthClient`` to share, whose ``target`` is this one's. Without it the client's
-    own is made from ``target``, ``credential``, ``tls`` and ``allow_plaintext``.
+    where that is not to be seen, as with ``tls`` made by gRPC: by default that is a front end's. ``client`` is an
+    ``AuthClient`` to share, whose ``target`` is this one's; of a front end where it does not say who it is. Without it
+    the client's own is made from ``target``, ``credential``, ``tls`` and ``allow_plaintext``.
 
     Connecting is tried again ``max_connect_user_retries`` times, for errors that may pass. When it is given up,
     ``on_connect_user_error`` is told of the last error and of all of them, once, and the error is raised.
@@ -105,7 +105,7 @@ class UserClient:
             )
         else:
             shared_client_knows(client, target, credential=credential, tls=tls, allow_plaintext=allow_plaintext)
-        as_front_end = is_front_end(client, as_front_end)
+        as_front_end = is_front_end(client, as_front_end, credential=credential, tls=tls)
         self._client = client
         self._proof = Proof(api_key, not as_front_end, clock, self._log)
         self._retries, self._on_error, self._pace = max_connect_user_retries, on_connect_user_error, pace

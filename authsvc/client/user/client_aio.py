@@ -92,7 +92,7 @@ class AsyncUserClient:
             )
         else:
             shared_client_knows(client, target, credential=credential, tls=tls, allow_plaintext=allow_plaintext)
-        as_front_end = is_front_end(client, as_front_end)
+        as_front_end = is_front_end(client, as_front_end, credential=credential, tls=tls)
         self._client = client
         self._proof = Proof(api_key, not as_front_end, clock, self._log)
         self._retries, self._on_error, self._pace = max_connect_user_retries, on_connect_user_error, pace

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import grpc
+
 from authsvc.client.auth import AsyncAuthClient, AuthClient
+from authsvc.client.channel import Tls
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.providers import TokenOrProvider, TokenProvider, as_provider
 from authsvc.client.tokens.source import TokenFunction
@@ -14,7 +17,7 @@ from authsvc.client.user.connecting import AlreadyConnected, Attempts
 from authsvc.client.user.people import EndUser
 
 if TYPE_CHECKING:
-    from authsvc.logs import Logger
+    from authsvc.logs import Logger, SecretText
 
 TARGET = "127.0.0.1:50051"
 """Where a service listens unless it was told otherwise."""
@@ -116,9 +119,17 @@ def warn_of_others(differing: Sequence[str] | None, log: Logger) -> None:
         log.warn("a client of this user is there, with other options", setting=", ".join(differing))
 
 
-def is_front_end(client: AuthClient | AsyncAuthClient, said: bool | None) -> bool:
-    """Whether it speaks as a front end: as it is said, else where its client does not say who it is."""
-    return not client.says_who_it_is if said is None else said
+def is_front_end(
+    client: AuthClient | AsyncAuthClient, said: bool | None, *, credential: str | SecretText | None, tls: Tls | None
+) -> bool:
+    """Whether it speaks as a front end: as it is said, else where its client does not say who it is.
+
+    ``tls`` of its own that gRPC made may hold a certificate, but mostly it is there to trust the service by.
+    """
+    if said is not None:
+        return said
+    made_by_grpc = credential is None and isinstance(tls, grpc.ChannelCredentials)
+    return made_by_grpc or not client.says_who_it_is
 
 
 def target_of(target: str | None, client: AuthClient | AsyncAuthClient | None) -> str:

@@ -125,6 +125,8 @@ def test_what_is_no_user_is_refused(kind: Kind, machine: Machine) -> None:
         ("certificate", True, 0),
         ("credential", True, 0),
         ("nothing", False, 1),
+        ("what nobody can look into", None, 0),
+        ("what nobody can look into", False, 1),
     ],
 )
 def test_who_shows_who_it_is_asks_as_a_backend(
@@ -135,6 +137,8 @@ def test_who_shows_who_it_is_asks_as_a_backend(
     pair = (key.read_bytes(), certificate.read_bytes())
     own = {"certificate": certificate, "key": key} if shown == "certificate" else {}
     options: dict[str, Any] = {**kind.parts(machine), "tls": TlsFiles(certificate, **own)}
+    if shown == "what nobody can look into":
+        options["tls"] = grpc.ssl_channel_credentials(certificate.read_bytes())
     if shown == "credential":
         options["credential"] = "ask1_x"
     if said is not None:
