@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import cycle
 from pathlib import Path
 
 from authsvc.client import AuthClient
@@ -15,7 +16,7 @@ from authsvc.model import TokenStatus
 from authsvc.v1 import auth_pb2 as pb
 from tests.client.agreeing import table
 from tests.client.agreeing.generated import live_through
-from tests.client.agreeing.stage import Case, Stage, stage
+from tests.client.agreeing.stage import KINDS, Case, Stage, stage
 from tests.client.fleet import Member, all_see, fleet
 from tests.races.server_process import ServerProcess
 from tools.proofs import Part, Result, within_limit
@@ -30,16 +31,19 @@ _EARLY_SLACK = 1.0  # of saying and hearing it
 
 
 def agree(count: int) -> Result:
-    """So many generated tokens and questions, in ten lives with changes in between, answered by both."""
+    """So many generated tokens and questions, in ten lives with changes in between, answered by both.
+
+    The verifiers of one life are those that wait, of the next those that await.
+    """
     result, seen = Result(), dict[str, int]()
-    for seed in range(LIVES):
-        with tempfile.TemporaryDirectory(prefix="authsvc-verify-") as folder, stage(Path(folder)) as playing:
+    for seed, (kind, hold) in zip(range(LIVES), cycle(KINDS.items()), strict=False):
+        with tempfile.TemporaryDirectory(prefix="authsvc-verify-") as folder, stage(Path(folder), hold) as playing:
             found = live_through(playing, -(-count // LIVES), seed)
-            result.faults += [f"life {seed}: {fault}" for fault in found]
+            result.faults += [f"life {seed}, {kind}: {fault}" for fault in found]
             for name, times in playing.seen.items():
                 seen[name] = seen.get(name, 0) + times
-            if seed == 0 and not _control_differs(playing):
-                result.faults.append("the control, a verifier that had ended before a revocation, agreed")
+            if seed < len(KINDS) and not _control_differs(playing):
+                result.faults.append(f"the control, {kind}, a verifier that had ended before a revocation, agreed")
     missing = {status.value for status in TokenStatus} - seen.keys()
     if missing and count >= 10_000:
         result.faults.append(f"never met: {', '.join(sorted(missing))}")
