@@ -36,7 +36,10 @@ from tests.quiet import hush
 
 TTL = timedelta(minutes=10)
 BETWEEN_CALLS = 300.0
+AT_ONCE = timedelta(microseconds=1)  # nobody waits: all that takes time is an event of its own
 LAST_REPLIES = 60.0  # at most so many seconds before the end of a server are those whose replies all get lost
+AWAKE = 0.7
+"""The part of its time in which a machine that dozes is awake: a token is over there before it is found to be."""
 LOST = Unavailable(Failure("UNAVAILABLE", "UNAVAILABLE", "the reply was lost"))
 
 
@@ -71,6 +74,22 @@ class Timeline:
             if number not in self._called_off:
                 self.clock.move(seconds=max(due - self.seconds, 0))
                 ring()
+
+
+class Dozing:
+    """The machine of a user who closes it now and then: its alarms and the clock that is never set stand still
+    meanwhile. Evenly spread over the day, so both go slowly."""
+
+    def __init__(self, timeline: Timeline, awake: float) -> None:
+        self._timeline = timeline
+        self._awake = awake
+
+    def monotonic(self) -> int:
+        """Nanoseconds that it was awake."""
+        return int(self._timeline.monotonic() * self._awake)
+
+    def __call__(self, span: timedelta, ring: Callable[[], None]) -> Callable[[], None]:
+        return self._timeline(span / self._awake, ring)
 
 
 class RestartedServer:
@@ -163,11 +182,14 @@ class Day:
 
 
 class Crowd:
-    """Users with a session each, who call now and then."""
+    """Users with a session each, who call now and then; the machine of every other one dozes."""
 
     def __init__(self, client: LossyClient, timeline: Timeline, users: int, day: Day) -> None:
         self._client, self._timeline, self._day = client, timeline, day
-        self.managers = {f"user-{number}": self._sign_in(f"user-{number}") for number in range(users)}
+        self.managers = {
+            f"user-{number}": self._sign_in(f"user-{number}", Dozing(timeline, AWAKE if number % 2 else 1))
+            for number in range(users)
+        }
         for user in self.managers:
             self._later(user)
 
@@ -175,26 +197,27 @@ class Crowd:
         """One call: with the token that is there, and the one after it where the service says it has expired."""
         manager = self.managers[user]
         token = manager.peek()
-        if token is not None:
-            status = self._status(token)
-            if status in (TokenStatus.EXPIRED, TokenStatus.ACTIVE, None):
-                self._day.counts[f"calls, {status or 'not answered'}"] += 1
-            else:
-                self._day.logged_out.setdefault(user, f"a token is {status}")
-        else:
+        if token is None:
             self._day.counts["calls without a token"] += 1
-            self._ask(user)
+            self._got(user, partial(manager.token, timeout=AT_ONCE))
+        elif self._status(user, token) is TokenStatus.EXPIRED:
+            following = self._got(user, partial(manager.renewed, token, timeout=AT_ONCE))
+            if following is not None:
+                self._day.counts["calls, once more"] += 1
+                if self._status(user, following) is TokenStatus.EXPIRED:
+                    self._day.logged_out.setdefault(user, "the token after one that had expired has expired too")
         self._later(user)
 
-    def _ask(self, user: str) -> None:
+    def _got(self, user: str, ask: Callable[[], str]) -> str | None:
         try:
-            self.managers[user].token(timeout=timedelta(microseconds=1))
+            return ask()
         except (faults.TokenTimeout, faults.ProviderFailed):
-            pass  # it is being loaded, or will be when the pause is over
+            return None  # it is being loaded, or will be when the pause is over
         except AuthClientError as error:
             self._day.logged_out.setdefault(user, str(error))
+            return None
 
-    def _sign_in(self, user: str) -> TokenManager:
+    def _sign_in(self, user: str, machine: Dozing) -> TokenManager:
         request = auth_pb2.IssueTokenRequest(api_key="dev", user=auth_pb2.User(id=user), refreshable=True)
         issued = self._client.issue_token(request)
         chances: Any = self._client.chances
@@ -204,19 +227,26 @@ class Crowd:
             token=issued.token,
             client=self._client,  # type: ignore[arg-type]  # the calls of a client that a session needs
             api_key="dev",
-            alarm=self._timeline,
+            alarm=machine,
             spawn=lambda work: work(),
             clock=self._timeline.clock,
-            monotonic=self._timeline.monotonic,
+            monotonic=machine.monotonic,
             randomness=chances.randbytes,
         )
 
-    def _status(self, token: str) -> TokenStatus | None:
+    def _status(self, user: str, token: str) -> TokenStatus | None:
+        """What the service says, noted; None where it says nothing."""
         try:
             answer = self._client.validate_token(auth_pb2.ValidateTokenRequest(api_key="dev", token=token))
         except Unavailable:
+            self._day.counts["calls, not answered"] += 1
             return None
-        return TokenStatus(auth_pb2.TokenStatus.Name(answer.status).removeprefix("TOKEN_STATUS_"))
+        status = TokenStatus(auth_pb2.TokenStatus.Name(answer.status).removeprefix("TOKEN_STATUS_"))
+        if status in (TokenStatus.EXPIRED, TokenStatus.ACTIVE):
+            self._day.counts[f"calls, {status}"] += 1
+        else:
+            self._day.logged_out.setdefault(user, f"a token is {status}")
+        return status
 
     def _later(self, user: str) -> None:
         span = timedelta(seconds=self._client.chances.expovariate(1 / BETWEEN_CALLS))
