@@ -6,10 +6,11 @@ that jumps from one event to the next, so a day takes as long as its calls.
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,6 +24,7 @@ from authsvc.app.composition import build_server, open_domain
 from authsvc.client import AuthClient, AuthClientError, Failure, Retries, Unavailable
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.manager import TokenManager
+from authsvc.client.tokens.manager_aio import AsyncTokenManager
 from authsvc.client.tokens.providers import TokenProvider
 from authsvc.clock import system_randomness
 from authsvc.config import Settings
@@ -181,15 +183,61 @@ class Day:
     logged_out: dict[str, str] = field(default_factory=dict)
 
 
-class Crowd:
-    """Users with a session each, who call now and then; the machine of every other one dozes."""
+class Awaited:
+    """An ``AsyncTokenManager``, asked as the other kind is: its loop runs until nothing more happens at that moment."""
 
-    def __init__(self, client: LossyClient, timeline: Timeline, users: int, day: Day) -> None:
+    def __init__(self, runner: asyncio.Runner, machine: Dozing, *args: Any, **parts: Any) -> None:
+        self._runner = runner
+        self._machine = machine
+        self._manager = AsyncTokenManager(*args, alarm=self._alarm, monotonic=machine.monotonic, **parts)
+        self.peek = self._manager.peek
+
+    def token(self, *, timeout: timedelta) -> str:
+        """As the manager's own."""
+        return self._runner.run(self._asked(self._manager.token()))
+
+    def renewed(self, refused: str, *, timeout: timedelta) -> str:
+        """As the manager's own."""
+        return self._runner.run(self._asked(self._manager.renewed(refused)))
+
+    def _alarm(self, span: timedelta, ring: Callable[[], None]) -> Callable[[], None]:
+        return self._machine(span, lambda: self._runner.run(self._rung(ring)))
+
+    async def _rung(self, ring: Callable[[], None]) -> None:
+        ring()
+        await self._settle()
+
+    async def _asked(self, asking: Coroutine[Any, Any, str]) -> str:
+        task = asyncio.create_task(asking)
+        await asyncio.sleep(0)
+        await self._settle()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait((task,))
+            raise faults.TokenTimeout.saying("it is loaded later")
+        return task.result()
+
+    async def _settle(self) -> None:
+        while tasks := self._manager.under_way:
+            await asyncio.wait(tasks)
+        for _ in range(3):  # whom they let go on
+            await asyncio.sleep(0)
+
+
+class Crowd:
+    """Users with a session each, who call now and then; every other machine dozes, every other pair of users awaits."""
+
+    def __init__(self, client: LossyClient, timeline: Timeline, runner: asyncio.Runner, users: int, day: Day) -> None:
         self._client, self._timeline, self._day = client, timeline, day
-        self.managers = {
-            f"user-{number}": self._sign_in(f"user-{number}", Dozing(timeline, AWAKE if number % 2 else 1))
-            for number in range(users)
-        }
+        self.managers = dict[str, TokenManager | Awaited]()
+        for number in range(users):
+            machine = Dozing(timeline, AWAKE if number % 2 else 1)
+            make: Callable[..., TokenManager | Awaited] = partial(
+                TokenManager, alarm=machine, monotonic=machine.monotonic, spawn=lambda work: work()
+            )
+            if number // 2 % 2:
+                make = partial(Awaited, runner, machine)
+            self.managers[f"user-{number}"] = self._sign_in(f"user-{number}", make)
         for user in self.managers:
             self._later(user)
 
@@ -217,20 +265,17 @@ class Crowd:
             self._day.logged_out.setdefault(user, str(error))
             return None
 
-    def _sign_in(self, user: str, machine: Dozing) -> TokenManager:
+    def _sign_in(self, user: str, make: Callable[..., TokenManager | Awaited]) -> TokenManager | Awaited:
         request = auth_pb2.IssueTokenRequest(api_key="dev", user=auth_pb2.User(id=user), refreshable=True)
         issued = self._client.issue_token(request)
         chances: Any = self._client.chances
-        return TokenManager(
+        return make(
             user,
             TokenProvider.session(issued.refresh_token),
             token=issued.token,
-            client=self._client,  # type: ignore[arg-type]  # the calls of a client that a session needs
+            client=self._client,
             api_key="dev",
-            alarm=machine,
-            spawn=lambda work: work(),
             clock=self._timeline.clock,
-            monotonic=machine.monotonic,
             randomness=chances.randbytes,
         )
 
@@ -276,9 +321,9 @@ def live_through(
 ) -> Day:
     """Let the users live through the day; afterwards each is asked for a token once more."""
     timeline, chances, day = Timeline(), random.Random(seed), Day()
-    with served(state_dir, timeline) as server:
+    with asyncio.Runner() as runner, served(state_dir, timeline) as server:
         client = LossyClient(server, timeline, chances, lost, keeping_request_ids)
-        crowd = Crowd(client, timeline, users, day)
+        crowd = Crowd(client, timeline, runner, users, day)
         for restart in sorted(chances.uniform(600, hours * 3600 - 600) for _ in range(restarts)):
             client.dying_from = restart - chances.uniform(0, LAST_REPLIES)
             timeline.run(restart)
