@@ -17,7 +17,7 @@ interleave          two revocations and a mint at once, on two processes, so man
 million             so many live revocations: memory and start of a worker, Validate against an empty view
 rotations           so many rotations of a key under load, on two processes; every fifth key revoked, seen within 1 s
 kill-kek            a rotation of the KEK killed at so many points on each backend, and run again: nothing is lost
-agree               so many answers of the service and of a verifier about the same tokens, by chance: all the same
+agree               so many answers of the service and of verifiers of both kinds about the same tokens: all the same
 verifiers           so many revocations, seen by 20 processes within 1 s; the service stopped: STALE; back: within 5 s
 client-day          a day of refreshes by so many users who share a client: lost replies, restarts, nobody logged out
 soak                so many sessions opened, refreshed and over, forgotten by a janitor: the file is as a new store's

@@ -19,6 +19,8 @@ def live_through_a_day(count: int) -> Result:
     result.faults += [f"{user}: {why}" for user, why in day.logged_out.items()]
     if not day.counts["lost replies"] or not day.counts["calls while it was down"]:
         result.faults.append("no reply was lost, or nobody met the restarts: this proves nothing")
+    if not day.counts["calls, once more"]:
+        result.faults.append("no call heard that its token has expired: that the next one helps is not proved")
     with tempfile.TemporaryDirectory(prefix="authsvc-verify-") as state_dir:
         control = live_through(Path(state_dir), users=max(count // 5, 5), keeping_request_ids=False)
     if not control.logged_out:

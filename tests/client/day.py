@@ -6,10 +6,11 @@ that jumps from one event to the next, so a day takes as long as its calls.
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,6 +24,7 @@ from authsvc.app.composition import build_server, open_domain
 from authsvc.client import AuthClient, AuthClientError, Failure, Retries, Unavailable
 from authsvc.client.tokens import faults
 from authsvc.client.tokens.manager import TokenManager
+from authsvc.client.tokens.manager_aio import AsyncTokenManager
 from authsvc.client.tokens.providers import TokenProvider
 from authsvc.clock import system_randomness
 from authsvc.config import Settings
@@ -36,7 +38,10 @@ from tests.quiet import hush
 
 TTL = timedelta(minutes=10)
 BETWEEN_CALLS = 300.0
+AT_ONCE = timedelta(microseconds=1)  # nobody waits: all that takes time is an event of its own
 LAST_REPLIES = 60.0  # at most so many seconds before the end of a server are those whose replies all get lost
+AWAKE = 0.7
+"""The part of its time in which a machine that dozes is awake: a token is over there before it is found to be."""
 LOST = Unavailable(Failure("UNAVAILABLE", "UNAVAILABLE", "the reply was lost"))
 
 
@@ -71,6 +76,22 @@ class Timeline:
             if number not in self._called_off:
                 self.clock.move(seconds=max(due - self.seconds, 0))
                 ring()
+
+
+class Dozing:
+    """The machine of a user who closes it now and then: its alarms and the clock that is never set stand still
+    meanwhile. Evenly spread over the day, so both go slowly."""
+
+    def __init__(self, timeline: Timeline, awake: float) -> None:
+        self._timeline = timeline
+        self._awake = awake
+
+    def monotonic(self) -> int:
+        """Nanoseconds that it was awake."""
+        return int(self._timeline.monotonic() * self._awake)
+
+    def __call__(self, span: timedelta, ring: Callable[[], None]) -> Callable[[], None]:
+        return self._timeline(span / self._awake, ring)
 
 
 class RestartedServer:
@@ -162,12 +183,61 @@ class Day:
     logged_out: dict[str, str] = field(default_factory=dict)
 
 
-class Crowd:
-    """Users with a session each, who call now and then."""
+class Awaited:
+    """An ``AsyncTokenManager``, asked as the other kind is: its loop runs until nothing more happens at that moment."""
 
-    def __init__(self, client: LossyClient, timeline: Timeline, users: int, day: Day) -> None:
+    def __init__(self, runner: asyncio.Runner, machine: Dozing, *args: Any, **parts: Any) -> None:
+        self._runner = runner
+        self._machine = machine
+        self._manager = AsyncTokenManager(*args, alarm=self._alarm, monotonic=machine.monotonic, **parts)
+        self.peek = self._manager.peek
+
+    def token(self, *, timeout: timedelta) -> str:
+        """As the manager's own."""
+        return self._runner.run(self._asked(self._manager.token()))
+
+    def renewed(self, refused: str, *, timeout: timedelta) -> str:
+        """As the manager's own."""
+        return self._runner.run(self._asked(self._manager.renewed(refused)))
+
+    def _alarm(self, span: timedelta, ring: Callable[[], None]) -> Callable[[], None]:
+        return self._machine(span, lambda: self._runner.run(self._rung(ring)))
+
+    async def _rung(self, ring: Callable[[], None]) -> None:
+        ring()
+        await self._settle()
+
+    async def _asked(self, asking: Coroutine[Any, Any, str]) -> str:
+        task = asyncio.create_task(asking)
+        await asyncio.sleep(0)
+        await self._settle()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait((task,))
+            raise faults.TokenTimeout.saying("it is loaded later")
+        return task.result()
+
+    async def _settle(self) -> None:
+        while tasks := self._manager.under_way:
+            await asyncio.wait(tasks)
+        for _ in range(3):  # whom they let go on
+            await asyncio.sleep(0)
+
+
+class Crowd:
+    """Users with a session each, who call now and then; every other machine dozes, every other pair of users awaits."""
+
+    def __init__(self, client: LossyClient, timeline: Timeline, runner: asyncio.Runner, users: int, day: Day) -> None:
         self._client, self._timeline, self._day = client, timeline, day
-        self.managers = {f"user-{number}": self._sign_in(f"user-{number}") for number in range(users)}
+        self.managers = dict[str, TokenManager | Awaited]()
+        for number in range(users):
+            machine = Dozing(timeline, AWAKE if number % 2 else 1)
+            make: Callable[..., TokenManager | Awaited] = partial(
+                TokenManager, alarm=machine, monotonic=machine.monotonic, spawn=lambda work: work()
+            )
+            if number // 2 % 2:
+                make = partial(Awaited, runner, machine)
+            self.managers[f"user-{number}"] = self._sign_in(f"user-{number}", make)
         for user in self.managers:
             self._later(user)
 
@@ -175,48 +245,53 @@ class Crowd:
         """One call: with the token that is there, and the one after it where the service says it has expired."""
         manager = self.managers[user]
         token = manager.peek()
-        if token is not None:
-            status = self._status(token)
-            if status in (TokenStatus.EXPIRED, TokenStatus.ACTIVE, None):
-                self._day.counts[f"calls, {status or 'not answered'}"] += 1
-            else:
-                self._day.logged_out.setdefault(user, f"a token is {status}")
-        else:
+        if token is None:
             self._day.counts["calls without a token"] += 1
-            self._ask(user)
+            self._got(user, partial(manager.token, timeout=AT_ONCE))
+        elif self._status(user, token) is TokenStatus.EXPIRED:
+            following = self._got(user, partial(manager.renewed, token, timeout=AT_ONCE))
+            if following is not None:
+                self._day.counts["calls, once more"] += 1
+                if self._status(user, following) is TokenStatus.EXPIRED:
+                    self._day.logged_out.setdefault(user, "the token after one that had expired has expired too")
         self._later(user)
 
-    def _ask(self, user: str) -> None:
+    def _got(self, user: str, ask: Callable[[], str]) -> str | None:
         try:
-            self.managers[user].token(timeout=timedelta(microseconds=1))
+            return ask()
         except (faults.TokenTimeout, faults.ProviderFailed):
-            pass  # it is being loaded, or will be when the pause is over
+            return None  # it is being loaded, or will be when the pause is over
         except AuthClientError as error:
             self._day.logged_out.setdefault(user, str(error))
+            return None
 
-    def _sign_in(self, user: str) -> TokenManager:
+    def _sign_in(self, user: str, make: Callable[..., TokenManager | Awaited]) -> TokenManager | Awaited:
         request = auth_pb2.IssueTokenRequest(api_key="dev", user=auth_pb2.User(id=user), refreshable=True)
         issued = self._client.issue_token(request)
         chances: Any = self._client.chances
-        return TokenManager(
+        return make(
             user,
             TokenProvider.session(issued.refresh_token),
             token=issued.token,
-            client=self._client,  # type: ignore[arg-type]  # the calls of a client that a session needs
+            client=self._client,
             api_key="dev",
-            alarm=self._timeline,
-            spawn=lambda work: work(),
             clock=self._timeline.clock,
-            monotonic=self._timeline.monotonic,
             randomness=chances.randbytes,
         )
 
-    def _status(self, token: str) -> TokenStatus | None:
+    def _status(self, user: str, token: str) -> TokenStatus | None:
+        """What the service says, noted; None where it says nothing."""
         try:
             answer = self._client.validate_token(auth_pb2.ValidateTokenRequest(api_key="dev", token=token))
         except Unavailable:
+            self._day.counts["calls, not answered"] += 1
             return None
-        return TokenStatus(auth_pb2.TokenStatus.Name(answer.status).removeprefix("TOKEN_STATUS_"))
+        status = TokenStatus(auth_pb2.TokenStatus.Name(answer.status).removeprefix("TOKEN_STATUS_"))
+        if status in (TokenStatus.EXPIRED, TokenStatus.ACTIVE):
+            self._day.counts[f"calls, {status}"] += 1
+        else:
+            self._day.logged_out.setdefault(user, f"a token is {status}")
+        return status
 
     def _later(self, user: str) -> None:
         span = timedelta(seconds=self._client.chances.expovariate(1 / BETWEEN_CALLS))
@@ -246,9 +321,9 @@ def live_through(
 ) -> Day:
     """Let the users live through the day; afterwards each is asked for a token once more."""
     timeline, chances, day = Timeline(), random.Random(seed), Day()
-    with served(state_dir, timeline) as server:
+    with asyncio.Runner() as runner, served(state_dir, timeline) as server:
         client = LossyClient(server, timeline, chances, lost, keeping_request_ids)
-        crowd = Crowd(client, timeline, users, day)
+        crowd = Crowd(client, timeline, runner, users, day)
         for restart in sorted(chances.uniform(600, hours * 3600 - 600) for _ in range(restarts)):
             client.dying_from = restart - chances.uniform(0, LAST_REPLIES)
             timeline.run(restart)

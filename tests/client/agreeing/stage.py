@@ -11,14 +11,16 @@ from typing import Any, NamedTuple
 
 from authsvc.accounts.requests import AccountProfile
 from authsvc.app.composition import Domain, build_server, open_domain
-from authsvc.client import AuthClient, CheckedToken, InvalidRequest, TokenNotActive, TokenVerifier
+from authsvc.client import AuthClient, CheckedToken, InvalidRequest, TokenNotActive
 from authsvc.client.verifier.checked import checked_by_service
-from authsvc.clock import Clock, system_randomness
+from authsvc.clock import Clock, system_monotonic, system_randomness
 from authsvc.config import Settings
 from authsvc.model import Algorithm, ApiKey, AppSettings, Permission, Profile
 from authsvc.signing.sealing import Kek
 from authsvc.v1 import auth_pb2 as pb
 from tests.alarms import HandAlarms
+from tests.client.tokens.made import Machine
+from tests.client.verifier.peer import Held, Hold, tasks, threads
 from tests.conftest import HandClock
 from tests.quiet import hush
 from tests.rpc.surface import eventually
@@ -35,6 +37,8 @@ APPS: Mapping[str, Mapping[str, Any]] = {
     "un": {"algorithm": Algorithm.HS256, "accept_unmanaged_tokens": True},
 }
 IMPORTED = b"the secret of an app elsewhere, 32 bytes"
+KINDS: Mapping[str, Hold] = {"waiting": threads, "awaiting": tasks}
+"""How to make a verifier of either kind."""
 
 Outcome = CheckedToken | str
 """What a good token says, or the verdict; ``INVALID`` for a question that cannot be asked."""
@@ -56,7 +60,7 @@ class Stage:
     domain: Domain
     clock: HandClock
     client: AuthClient
-    verifiers: Mapping[str, Any]
+    verifiers: Mapping[str, Held]
     seen: dict[str, int] = field(default_factory=dict)
 
     def disagreements(self, cases: Sequence[Case], *, seconds: float = 10) -> list[str]:
@@ -117,8 +121,11 @@ def _outcome(result: Any) -> Outcome:
 
 
 @contextmanager
-def stage(state_dir: Path, *, verifiers_clock: Clock | None = None) -> Iterator[Stage]:
-    """Everything on loopback, over a store in that directory, by a clock that is moved by hand."""
+def stage(state_dir: Path, hold: Hold = threads, *, verifiers_clock: Clock | None = None) -> Iterator[Stage]:
+    """Everything on loopback, over a store in that directory, by a clock that is moved by hand.
+
+    ``hold`` makes the verifiers, of one kind or the other.
+    """
     clock, kek = HandClock(), Kek(bytes(range(32)))
     with ExitStack() as lifetimes:
         settings = Settings(state_dir=state_dir, listen="127.0.0.1:0")
@@ -139,8 +146,10 @@ def stage(state_dir: Path, *, verifiers_clock: Clock | None = None) -> Iterator[
         client = lifetimes.enter_context(AuthClient(target, credential, options=own_line))
         parts: dict[str, Any] = {
             "clock": verifiers_clock or clock,
+            "monotonic": system_monotonic,
+            "credential": credential,
             "audiences": [AUDIENCE],
             "max_staleness": timedelta(hours=1),  # the clock that the service's moments come from stands still
         }
-        verifiers = {name: lifetimes.enter_context(TokenVerifier(client, name, **parts)) for name in APPS}
+        verifiers = {name: lifetimes.enter_context(hold(target, Machine(), name, **parts)) for name in APPS}
         yield Stage(domain, clock, client, verifiers)

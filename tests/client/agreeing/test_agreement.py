@@ -13,7 +13,7 @@ from authsvc.v1 import admin_pb2 as admin
 from tests.client.agreeing import table
 from tests.client.agreeing.generated import live_through
 from tests.client.agreeing.pens import Pen
-from tests.client.agreeing.stage import APPS, Case, Stage, stage
+from tests.client.agreeing.stage import APPS, KINDS, Case, Stage, stage
 from tests.conftest import HandClock
 
 APPS_CHANGED = ("es", "ed", "at", "dv", "hs")
@@ -43,9 +43,9 @@ STEPS: tuple[tuple[str, table.Step, tuple[str, ...]], ...] = (
 )
 
 
-@pytest.fixture
-def playing(state_dir: Path) -> Iterator[Stage]:
-    with stage(state_dir) as playing:
+@pytest.fixture(params=KINDS)
+def playing(state_dir: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    with stage(state_dir, KINDS[request.param]) as playing:
         yield playing
 
 
@@ -84,10 +84,11 @@ def test_a_verifier_that_does_not_follow_would_be_noticed(playing: Stage) -> Non
     assert "the service says REVOKED, the verifier CheckedToken(" in found
 
 
-def test_a_verifier_with_a_slow_clock_would_be_noticed(state_dir: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_verifier_with_a_slow_clock_would_be_noticed(state_dir: Path, kind: str) -> None:
     """Another control: time is compared too."""
     behind = HandClock()
-    with stage(state_dir, verifiers_clock=behind) as playing:
+    with stage(state_dir, KINDS[kind], verifiers_clock=behind) as playing:
         case = Case("es", table.issued(playing, "es")[0], {})
         assert playing.disagreements([case]) == []
         playing.clock.move(hours=2)

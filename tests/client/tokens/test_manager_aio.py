@@ -71,18 +71,24 @@ def test_a_thousand_calls_cause_one_load(machine: Machine) -> None:
 
 
 def test_late_refusals_cause_no_load(machine: Machine, provider: Provider) -> None:
-    """500 replies that the old token has expired, after it was replaced: nobody is asked."""
+    """500 replies that the old token has expired, after it was replaced: nobody is asked, each gets the new one."""
     first, second = living(machine.clock), living(machine.clock)
-    provider.answers = [second]
+    provider.answers = [second, living(machine.clock)]
 
     async def test() -> None:
         manager = AsyncTokenManager("sara", provider.later, token=first, **machine.parts)
-        assert await asyncio.gather(*(manager.renewed(first) for _ in range(501))) == [second] * 501
+        assert await manager.renewed(first) == second
+        assert await asyncio.gather(*(manager.renewed(first) for _ in range(500))) == [second] * 500
+        assert provider.count == 1
         with pytest.raises(faults.TokenRefused, match="SIGNATURE_INVALID"):
             await manager.renewed(second, TokenStatus.SIGNATURE_INVALID)
+        assert provider.count == 1
+        # The control: a refusal of the token in use is another matter.
+        machine.clock.move(minutes=1)
+        assert await manager.renewed(second) != second
 
     run(test)
-    assert provider.count == 1
+    assert provider.count == 2
 
 
 def test_a_function_that_may_block_runs_on_a_thread(machine: Machine) -> None:

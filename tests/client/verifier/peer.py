@@ -101,9 +101,9 @@ class Held:
         """Whether it is."""
         return bool(self.verifier.stale)
 
-    def verify(self, token: str) -> Any:
+    def verify(self, token: str, **questions: Any) -> Any:
         """See ``TokenVerifier.verify``."""
-        return self._do(self.verifier.verify(token))
+        return self._do(self.verifier.verify(token, **questions))
 
     def ready(self) -> bool:
         """See ``TokenVerifier.wait_ready``."""
