@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from psycopg import errors
 
-from authsvc.clock import deadline_after, to_microseconds
+from authsvc.clock import deadline_after, seconds_left, to_microseconds
 from authsvc.model import session_text
 from authsvc.storage import open_store
 from authsvc.storage.base import Store
-from authsvc.storage.postgres.database import Database
+from authsvc.storage.postgres.database import DEFAULT_SECONDS, Database
 from authsvc.storage.postgres.link import Link
 from authsvc.storage.postgres.sessions import TURN
 from authsvc.storage.postgres.statement import Request, Row, Statement
+from authsvc.storage.postgres.transaction import limited
 from tests.storage.places import PostgresPlace, SettableClock
 from tests.storage.postgres.conftest import Connection
 from tests.storage.postgres.waiting import eventually
@@ -139,6 +141,31 @@ def test_statements_sent_together_are_one_transaction(link: Link, raw: Connectio
     assert raw.execute("SELECT count(*) FROM t").fetchall() == [(0,)]
     ask(link, insert(n=1), insert(n=2))
     assert raw.execute("SELECT count(*) FROM t").fetchall() == [(2,)]
+
+
+IN_FORCE = Statement(
+    "SELECT name, setting::bigint FROM pg_settings WHERE name IN ('lock_timeout', 'statement_timeout')"
+)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 4.5, 4.9, 5.5, 60.0])
+def test_one_statement_is_bounded_by_its_deadline(link: Link, seconds: float) -> None:
+    """Whether a deadline is nearer than the session's limits or farther, by little or by much, it sets both."""
+    before = seconds_left(until := deadline_after(seconds))
+    requests = limited(IN_FORCE(), until)
+    after = seconds_left(until)
+    found: dict[str, int] = dict(ask(link, *requests)[-1])
+    assert found.keys() == {"lock_timeout", "statement_timeout"}
+    assert all(after * 1000 - 1 <= milliseconds <= before * 1000 for milliseconds in found.values())
+
+
+def test_a_call_that_names_no_deadline_sets_no_limits(database: Database) -> None:
+    """A statement that has the usual time is sent alone, and the limits of its session are in force as they are."""
+    link = replace(database, settings={"statement_timeout": "6s", "lock_timeout": "7s"}).connect()
+    requests = limited(IN_FORCE(), deadline_after(DEFAULT_SECONDS))
+    assert len(requests) == 1
+    assert dict(ask(link, *requests)[-1]) == {"statement_timeout": 6000, "lock_timeout": 7000}
+    link.close()
 
 
 @pytest.mark.parametrize("texts", [(), ("a",), ("", "ä\n'\"{}", "x" * 70_000)])

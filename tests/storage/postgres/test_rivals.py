@@ -224,6 +224,36 @@ def test_waiting_ends_with_the_deadline(store: Store, raw: Connection, what: str
     call(store, session, deadline=deadline_after(30))
 
 
+LONGER: dict[str, tuple[str, Callable[..., Any]]] = {
+    "a turn, one statement": ("SELECT FROM sessions FOR UPDATE", turn),
+    "a read, one statement": (
+        "LOCK TABLE sessions",
+        lambda store, session, **late: store.session_state(session.id, **late),
+    ),
+}
+
+LONGER_THAN_USUAL = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+    AND clock_timestamp() - query_start > '600ms'"""
+
+
+@pytest.mark.parametrize("what", LONGER)
+@pytest.mark.parametrize("limit", ["statement_timeout", "lock_timeout"])
+def test_a_far_deadline_outlasts_the_sessions_limits(
+    store: Store, open_with: OpenWith, raw: Connection, rival: Connection, what: str, limit: str
+) -> None:
+    """A call whose deadline is far waits for a lock for longer than calls that name none, and then succeeds."""
+    lock, call = LONGER[what]
+    session = keep_session(store)
+    limited = open_with(**{limit: "400ms"})
+    with raw.transaction():
+        raw.execute(lock)
+        waiting = Background(partial(call, limited, session, deadline=deadline_after(30)))
+        eventually(lambda: waiting.over or rival.execute(LONGER_THAN_USUAL).fetchall() == [(1,)])
+    assert not isinstance(waiting.outcome(), BaseException)
+    assert waiting.outcome()
+
+
 def test_a_slow_statement_ends_with_the_deadline(store: Store, raw: Connection) -> None:
     """A statement that runs on is ended by the server when the deadline passes, and its change is undone."""
     session = keep_session(store)
