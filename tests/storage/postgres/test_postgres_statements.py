@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
-from psycopg import errors
+from psycopg import errors, pq
 
 from authsvc.clock import deadline_after, seconds_left, to_microseconds
 from authsvc.model import session_text
@@ -199,6 +202,34 @@ def test_what_the_server_tells_unasked_is_kept_until_it_is_asked_for(link: Link,
     eventually(heard_both)
     assert heard == ["first", "second"]
     assert not link.warned
+
+
+class ClosedMeanwhile:
+    """The lower layer of a connection that is closed once its socket's number was read, which another then has."""
+
+    def __init__(self, pgconn: pq.abc.PGconn, another: socket.socket) -> None:
+        self._pgconn = pgconn
+        self._another = another
+
+    @property
+    def socket(self) -> int:
+        number = self._pgconn.socket
+        self._pgconn.finish()
+        os.dup2(self._another.fileno(), number)
+        return number
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._pgconn, name)
+
+
+def test_a_socket_of_another_is_not_taken_for_ones_own(link: Link) -> None:
+    """A connection that another thread closes meanwhile has hung up, though its socket's number is in use again."""
+    assert not link.hung_up()
+    number, (another, other_end) = link.pgconn.socket, socket.socketpair()
+    link.pgconn = cast(pq.abc.PGconn, ClosedMeanwhile(link.pgconn, another))
+    assert link.hung_up()
+    for end in (number, another.detach(), other_end.detach()):
+        os.close(end)
 
 
 def servers_time(raw: Connection) -> datetime:
