@@ -6,9 +6,10 @@ a commit whose outcome is unknown is never acknowledged, but the listener hears 
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final, TypeVar, cast
 
 import psycopg
@@ -102,11 +103,12 @@ class Transactions:
 
     def _repeat(self, work: Callable[[Link, Deadline], T], deadline: Deadline | None) -> T:
         until = _until(deadline, DEFAULT_SECONDS)
-        for attempt, pause in enumerate(_pauses(until), 1):
+        for attempt in itertools.count(1):
             try:
                 return self._with_link(lambda link: work(link, until), until, deadline)
             except TRANSIENT as fault:
-                if pause is None:
+                pause = _pause_after(attempt)
+                if attempt == ATTEMPTS or seconds_left(until) <= pause:
                     raise unavailable(fault) from None
                 self._observer.undone(attempt, fault.sqlstate or "")
                 threading.Event().wait(pause)
@@ -183,12 +185,6 @@ def _until(deadline: Deadline | None, seconds: float) -> Deadline:
     return deadline
 
 
-def _pauses(until: Deadline) -> Iterator[float | None]:
-    """Before each attempt, how long to wait should it fail; None when it is the last."""
-    for attempt in range(ATTEMPTS):
-        longest = min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)
-        pause = random.uniform(0, longest)  # noqa: S311 - rivals must not meet again, nobody must be surprised
-        last = attempt == ATTEMPTS - 1 or seconds_left(until) <= pause
-        yield None if last else pause
-        if last:
-            return
+def _pause_after(attempt: int) -> float:
+    """How long to wait before the next one, at random: rivals must not meet again."""
+    return random.uniform(0, min(_FIRST_PAUSE * 2 ** (attempt - 1), _LONGEST_PAUSE))  # noqa: S311 - no secret
