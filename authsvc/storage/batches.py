@@ -6,13 +6,16 @@ from typing import Protocol
 
 
 class BatchObserver(Protocol):
-    """Told of each batch of changes by the thread that wrote it; must be quick and must not raise."""
+    """Told of each batch of changes by the thread that wrote it; must be quick and must not raise.
+
+    On PostgreSQL each transaction is a batch by itself, of one change but for the turns that are sent together.
+    """
 
     def committed(self, changes: int, seconds: float) -> None:
-        """That many changes became durable together; the commit took ``seconds``."""
+        """That many changes became durable together; the commit took ``seconds``, and what was sent along with it."""
 
     def failed(self) -> None:
-        """A batch failed as a whole, and nothing of it was kept."""
+        """A batch failed as a whole: nothing of it was acknowledged."""
 
 
 class StoreObserver(BatchObserver, Protocol):

@@ -5,6 +5,7 @@ For people who look for a fault: nothing is decided by it.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -114,7 +115,7 @@ class StoreLines:
     def __init__(self, log: Logger, then: BatchObserver, *, seconds: Seconds = time.perf_counter) -> None:
         self._log = log
         self._then = then
-        self._slow = _NowAndThen(log, "the disk was slow", seconds)
+        self._slow = _NowAndThen(log, "a commit was slow", seconds)
         self._failed = _NowAndThen(log, "changes could not be made durable", seconds)
 
     def committed(self, changes: int, seconds: float) -> None:
@@ -141,16 +142,19 @@ class _NowAndThen:
         self._log = log
         self._message = message
         self._seconds = seconds
+        self._lock = threading.Lock()
         self._next = float("-inf")
         self._count = 0
 
     def happened(self, **fields: object) -> None:
-        """Once more."""
-        self._count += 1
-        now = self._seconds()
-        if now >= self._next:
+        """Once more; may be said by many threads at once."""
+        with self._lock:
+            self._count += 1
+            now = self._seconds()
+            if now < self._next:
+                return
             self._next, count, self._count = now + AGAIN, self._count, 0
-            self._log.warn(self._message, count=count, **fields)
+        self._log.warn(self._message, count=count, **fields)
 
 
 def _count(arguments: tuple[Any, ...]) -> int:

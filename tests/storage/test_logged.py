@@ -125,7 +125,7 @@ def test_groups_are_told_and_counted(scene: StartScene) -> None:
     lines.committed(1, 1.5)
     lines.failed()
     lines.failed()
-    assert [line["elapsed_ms"] for line in seen.said("the disk was slow")] == [1500.0]
+    assert [line["elapsed_ms"] for line in seen.said("a commit was slow")] == [1500.0]
     assert len(seen.said("changes could not be made durable")) == 1
     exposition = {sample.labels.get("outcome"): sample.value for one in metrics.families() for sample in one.samples}
     assert (exposition["committed"], exposition["failed"]) == (2, 2)

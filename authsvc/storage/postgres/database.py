@@ -29,9 +29,9 @@ SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
         # A commit is on the disk, and on the standbys that must confirm, before anyone hears of it.
         "synchronous_commit": "on",
         "default_transaction_isolation": "read committed",
-        # Bounds where a transaction sets none; each that has a deadline sets its own.
-        "statement_timeout": "5s",
-        "lock_timeout": "5s",
+        # Bounds for calls that name no deadline; a transaction that has less time, or more, sets its own.
+        "statement_timeout": f"{DEFAULT_SECONDS:.0f}s",
+        "lock_timeout": f"{DEFAULT_SECONDS:.0f}s",
         # A process that freezes or is cut off gives up its locks.
         "idle_in_transaction_session_timeout": "10s",
         "tcp_keepalives_idle": "3",

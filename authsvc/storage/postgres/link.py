@@ -81,7 +81,8 @@ class Link(psycopg.Connection[TupleRow]):
             ends.register(self.pgconn.socket, _HANGING_UP)
         except psycopg.OperationalError:
             return True
-        return bool(ends.poll(0))
+        # Whoever closed it after its number was read has made that free, and it may be another's by now.
+        return bool(ends.poll(0)) or self.closed
 
     def heard(self) -> list[str]:
         """What the server told unasked since this was last called; raises ``psycopg.OperationalError`` at the end."""

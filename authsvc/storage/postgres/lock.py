@@ -68,9 +68,12 @@ class StoreLock:
         self._thread.start()
 
     def check(self, until: Deadline) -> None:
-        """Raise ``Unavailable`` while the lock is not held, from the moment the server lets go of it.
+        """Raise ``Unavailable`` while the lock is not held, as far as is known here without asking.
 
-        Where it has just been lost, wait a moment for it to be shared again, not beyond ``until``.
+        The server lets go of a lock a moment before it hangs up, and where the network is cut nobody hears of that:
+        then it takes until the server is asked for the next time and has not answered.
+
+        Where the lock has just been lost, wait a moment for it to be shared again, not beyond ``until``.
         """
         if self._held():
             return

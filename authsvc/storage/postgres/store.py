@@ -245,7 +245,7 @@ class PostgresStore:
             idle_ttls=tuple(str(lifetime_microseconds(turn.idle_ttl)) for turn in ordered),
             present=microseconds(self._present),
         )
-        turned: dict[bytes, int] = dict(self._transactions.change(request, deadline=deadline))
+        turned: dict[bytes, int] = dict(self._transactions.change(request, changes=len(turns), deadline=deadline))
         return [optional_moment(turned.get(turn.session_id)) for turn in turns]
 
     def revoke_session(

@@ -27,7 +27,8 @@ MARGIN: Final = 1.0
 GRACE: Final = 1.0
 """Seconds to finish what was begun in time."""
 
-NEARLY_DEFAULT_SECONDS: Final = DEFAULT_SECONDS - 0.5
+SLACK: Final = 0.05
+"""Seconds by which the session's own limits may end a call late: what a call that named no deadline took on its way."""
 
 _LIMITS = Statement("SELECT set_config('statement_timeout', :limit, true), set_config('lock_timeout', :limit, true)")
 
@@ -53,9 +54,12 @@ def limits(until: Deadline) -> Request:
 
 
 def limited(request: Request, until: Deadline) -> list[Request]:
-    """A transaction of that one statement, within the time that is left; the session's own limits are for more."""
-    bounds = [] if seconds_left(until) > NEARLY_DEFAULT_SECONDS else [limits(until)]
-    return [*bounds, *planned(request), request]
+    """A transaction of that one statement, within the time that is left.
+
+    A call that named no deadline has the time that the session's own limits are for, and nothing is set for it.
+    """
+    usual = DEFAULT_SECONDS - SLACK < seconds_left(until) <= DEFAULT_SECONDS
+    return [*([] if usual else [limits(until)]), *planned(request), request]
 
 
 def commit(link: Link, requests: list[Request], until: Deadline) -> list[list[Row]]:

@@ -6,14 +6,18 @@ a commit whose outcome is unknown is never acknowledged, but the listener hears 
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import random
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from typing import Final, TypeVar, cast
 
 import psycopg
 
 from authsvc.clock import Deadline, deadline_after, seconds_left
+from authsvc.errors import Unavailable
 from authsvc.storage.batches import StoreObserver
 from authsvc.storage.postgres.announcing import Announcement, Announcer, Fate
 from authsvc.storage.postgres.database import DEFAULT_SECONDS
@@ -43,7 +47,8 @@ class Transactions:
     """Safe to use from many threads at once.
 
     ``guard`` raises where nothing may be done now, and decides so by the deadline it is given. ``origin`` names the
-    store to those who are told of its commits. ``observer`` hears of what is begun again, and must not raise.
+    store to those who are told of its commits. ``observer`` hears of each transaction that changes something as of a
+    batch by itself, and of what is begun again.
     """
 
     def __init__(
@@ -70,9 +75,9 @@ class Transactions:
         """
         return self._repeat(lambda link, until: self._perform(link, work, until), deadline)
 
-    def change(self, request: Request, *, deadline: Deadline | None = None) -> list[Row]:
-        """Run one changing statement as a transaction of its own; as ``run``, in one message and one answer."""
-        return self._repeat(lambda link, until: commit(link, limited(request, until), until)[-1], deadline)
+    def change(self, request: Request, *, changes: int = 1, deadline: Deadline | None = None) -> list[Row]:
+        """Run one statement, which makes so many changes, as ``run`` does; in one message and one answer."""
+        return self._repeat(lambda link, until: self._perform_one(link, request, changes, until), deadline)
 
     def read(self, request: Request, *, deadline: Deadline | None = None) -> list[Row]:
         """Run one reading statement."""
@@ -101,12 +106,19 @@ class Transactions:
             )
 
     def _repeat(self, work: Callable[[Link, Deadline], T], deadline: Deadline | None) -> T:
-        until = _until(deadline, DEFAULT_SECONDS)
-        for attempt, pause in enumerate(_pauses(until), 1):
+        try:
+            return self._repeat_undone(work, _until(deadline, DEFAULT_SECONDS), deadline)
+        except Unavailable:  # and nothing else: a caller's hurry, or what a unit refuses, is no failure of the store's
+            self._observer.failed()
+            raise
+
+    def _repeat_undone(self, work: Callable[[Link, Deadline], T], until: Deadline, deadline: Deadline | None) -> T:
+        for attempt in itertools.count(1):
             try:
                 return self._with_link(lambda link: work(link, until), until, deadline)
             except TRANSIENT as fault:
-                if pause is None:
+                pause = _pause_after(attempt)
+                if attempt == ATTEMPTS or seconds_left(until) <= pause:
                     raise unavailable(fault) from None
                 self._observer.undone(attempt, fault.sqlstate or "")
                 threading.Event().wait(pause)
@@ -127,6 +139,12 @@ class Transactions:
                 raise
             raise meant from None
 
+    def _perform_one(self, link: Link, request: Request, changes: int, until: Deadline) -> list[Row]:
+        started = time.perf_counter()
+        rows = commit(link, limited(request, until), until)[-1]
+        self._committed(changes, started)
+        return rows
+
     def _perform(self, link: Link, work: Callable[[Transaction], T], until: Deadline) -> T:
         transaction = Transaction(link, until, microseconds(self._present), self._origin)
         announcement: Announcement | None = None
@@ -134,7 +152,9 @@ class Transactions:
             result = work(transaction)
             if transaction.commit is not None:
                 announcement = self._announcer.expect(transaction.commit, transaction.transaction_id)
+            started = time.perf_counter()
             transaction.finish()
+            self._committed(1, started)
         except Unchanged as end:
             transaction.undo()
             return cast(T, end.result)
@@ -150,6 +170,10 @@ class Transactions:
         if announcement is not None:
             self._announcer.kept(announcement, lambda transaction_id: fate_of(link, transaction_id))
         return result
+
+    def _committed(self, changes: int, started: float) -> None:
+        with contextlib.suppress(Exception):  # it is durable: nothing that comes after may look as if it was not
+            self._observer.committed(changes, time.perf_counter() - started)
 
 
 def _at_one_instant(link: Link, work: Callable[[Callable[[Request], list[Row]]], T], until: Deadline) -> T:
@@ -183,12 +207,6 @@ def _until(deadline: Deadline | None, seconds: float) -> Deadline:
     return deadline
 
 
-def _pauses(until: Deadline) -> Iterator[float | None]:
-    """Before each attempt, how long to wait should it fail; None when it is the last."""
-    for attempt in range(ATTEMPTS):
-        longest = min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)
-        pause = random.uniform(0, longest)  # noqa: S311 - rivals must not meet again, nobody must be surprised
-        last = attempt == ATTEMPTS - 1 or seconds_left(until) <= pause
-        yield None if last else pause
-        if last:
-            return
+def _pause_after(attempt: int) -> float:
+    """How long to wait before the next one, at random: rivals must not meet again."""
+    return random.uniform(0, min(_FIRST_PAUSE * 2 ** (attempt - 1), _LONGEST_PAUSE))  # noqa: S311 - no secret

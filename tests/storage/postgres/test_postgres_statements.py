@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
-from psycopg import errors
+from psycopg import errors, pq
 
-from authsvc.clock import deadline_after, to_microseconds
+from authsvc.clock import deadline_after, seconds_left, to_microseconds
 from authsvc.model import session_text
 from authsvc.storage import open_store
 from authsvc.storage.base import Store
-from authsvc.storage.postgres.database import Database
+from authsvc.storage.postgres.database import DEFAULT_SECONDS, Database
 from authsvc.storage.postgres.link import Link
 from authsvc.storage.postgres.sessions import TURN
 from authsvc.storage.postgres.statement import Request, Row, Statement
+from authsvc.storage.postgres.transaction import limited
 from tests.storage.places import PostgresPlace, SettableClock
 from tests.storage.postgres.conftest import Connection
 from tests.storage.postgres.waiting import eventually
@@ -141,6 +146,31 @@ def test_statements_sent_together_are_one_transaction(link: Link, raw: Connectio
     assert raw.execute("SELECT count(*) FROM t").fetchall() == [(2,)]
 
 
+IN_FORCE = Statement(
+    "SELECT name, setting::bigint FROM pg_settings WHERE name IN ('lock_timeout', 'statement_timeout')"
+)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 4.5, 4.9, 5.5, 60.0])
+def test_one_statement_is_bounded_by_its_deadline(link: Link, seconds: float) -> None:
+    """Whether a deadline is nearer than the session's limits or farther, by little or by much, it sets both."""
+    before = seconds_left(until := deadline_after(seconds))
+    requests = limited(IN_FORCE(), until)
+    after = seconds_left(until)
+    found: dict[str, int] = dict(ask(link, *requests)[-1])
+    assert found.keys() == {"lock_timeout", "statement_timeout"}
+    assert all(after * 1000 - 1 <= milliseconds <= before * 1000 for milliseconds in found.values())
+
+
+def test_a_call_that_names_no_deadline_sets_no_limits(database: Database) -> None:
+    """A statement that has the usual time is sent alone, and the limits of its session are in force as they are."""
+    link = replace(database, settings={"statement_timeout": "6s", "lock_timeout": "7s"}).connect()
+    requests = limited(IN_FORCE(), deadline_after(DEFAULT_SECONDS))
+    assert len(requests) == 1
+    assert dict(ask(link, *requests)[-1]) == {"statement_timeout": 6000, "lock_timeout": 7000}
+    link.close()
+
+
 @pytest.mark.parametrize("texts", [(), ("a",), ("", "ä\n'\"{}", "x" * 70_000)])
 def test_a_tuple_of_texts_is_an_array(link: Link, texts: tuple[str, ...]) -> None:
     """The server has the texts of a tuple as they are, in order, and as many; NUL is refused as anywhere."""
@@ -172,6 +202,34 @@ def test_what_the_server_tells_unasked_is_kept_until_it_is_asked_for(link: Link,
     eventually(heard_both)
     assert heard == ["first", "second"]
     assert not link.warned
+
+
+class ClosedMeanwhile:
+    """The lower layer of a connection that is closed once its socket's number was read, which another then has."""
+
+    def __init__(self, pgconn: pq.abc.PGconn, another: socket.socket) -> None:
+        self._pgconn = pgconn
+        self._another = another
+
+    @property
+    def socket(self) -> int:
+        number = self._pgconn.socket
+        self._pgconn.finish()
+        os.dup2(self._another.fileno(), number)
+        return number
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._pgconn, name)
+
+
+def test_a_socket_of_another_is_not_taken_for_ones_own(link: Link) -> None:
+    """A connection that another thread closes meanwhile has hung up, though its socket's number is in use again."""
+    assert not link.hung_up()
+    number, (another, other_end) = link.pgconn.socket, socket.socketpair()
+    link.pgconn = cast(pq.abc.PGconn, ClosedMeanwhile(link.pgconn, another))
+    assert link.hung_up()
+    for end in (number, another.detach(), other_end.detach()):
+        os.close(end)
 
 
 def servers_time(raw: Connection) -> datetime:

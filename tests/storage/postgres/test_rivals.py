@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from psycopg import errors
 
-from authsvc.clock import deadline_after
+from authsvc.clock import deadline_after, wait_for
 from authsvc.errors import DeadlinePassed, Unavailable
 from authsvc.model import App, Commit, Session
 from authsvc.storage.base import Store
@@ -122,23 +123,44 @@ def test_trying_again_has_an_end(store: Store, raw: Connection, code: str, name:
     assert turn(store, session) is not None
 
 
+class Observer(Unobserved):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[int, str]] = []
+
+    def undone(self, attempt: int, sql_state: str) -> None:
+        self.heard.append((attempt, sql_state))
+
+
 def test_what_a_rival_undid_is_told(place: PostgresPlace, clock: SettableClock, raw: Connection) -> None:
     """Each time that something is begun again the observer hears which attempt failed, and why."""
-    heard = list[tuple[int, str]]()
-
-    class Observer(Unobserved):
-        """Keeps what it is told."""
-
-        def undone(self, attempt: int, sql_state: str) -> None:
-            heard.append((attempt, sql_state))
-
-    with closing(open_postgres(place.url, exclusive=False, present=clock, observer=Observer())) as store:
+    observer = Observer()
+    with closing(open_postgres(place.url, exclusive=False, present=clock, observer=observer)) as store:
         session = keep_session(store)
-        assert heard == []
+        assert observer.heard == []
         always_failing(raw, "sessions", "40P01")
         with pytest.raises(Unavailable):
             turn(store, session, deadline=deadline_after(30))
-    assert heard == [(attempt, "40P01") for attempt in range(1, 10)]
+    assert observer.heard == [(attempt, "40P01") for attempt in range(1, 10)]
+
+
+def test_nothing_is_begun_again_after_the_deadline(place: PostgresPlace, clock: SettableClock, raw: Connection) -> None:
+    """What a rival undid when its deadline had passed is not begun a second time, and the caller hears what it was."""
+    observer, tries = Observer(), list[int]()
+
+    def until_too_late(app: App) -> App:
+        wait_for(lambda seconds: threading.Event().wait(seconds), until=deadline)
+        return lengthen(app, tries)
+
+    with closing(open_postgres(place.url, exclusive=False, present=clock, observer=observer)) as store:
+        keep_app(store)
+        always_failing(raw, "apps", "40001")
+        deadline = deadline_after(0.5)
+        with pytest.raises(Unavailable) as refusal:
+            store.edit_app(APP, until_too_late, an_audit(), deadline=deadline)
+    assert refusal.value.detail == "SerializationFailure 40001"
+    assert (len(tries), observer.heard) == (1, [])
 
 
 def test_a_unit_is_begun_ten_times_at_most(store: Store, raw: Connection) -> None:
@@ -222,6 +244,40 @@ def test_waiting_ends_with_the_deadline(store: Store, raw: Connection, what: str
     assert store.trust_state() == before
     assert now_kept(store, session) == session
     call(store, session, deadline=deadline_after(30))
+
+
+LONGER: dict[str, tuple[str, Callable[..., Any]]] = {
+    "a turn, one statement": ("SELECT FROM sessions FOR UPDATE", turn),
+    "a read, one statement": (
+        "LOCK TABLE sessions",
+        lambda store, session, **late: store.session_state(session.id, **late),
+    ),
+    "a revocation, several statements": (
+        "SELECT FROM sessions FOR UPDATE",
+        lambda store, session, **late: store.revoke_session(session.id, "x", an_audit(), **late),
+    ),
+}
+
+LONGER_THAN_USUAL = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+    AND clock_timestamp() - query_start > '600ms'"""
+
+
+@pytest.mark.parametrize("what", LONGER)
+@pytest.mark.parametrize("limit", ["statement_timeout", "lock_timeout"])
+def test_a_far_deadline_outlasts_the_sessions_limits(
+    store: Store, open_with: OpenWith, raw: Connection, rival: Connection, what: str, limit: str
+) -> None:
+    """A call whose deadline is far waits for a lock for longer than calls that name none, and then succeeds."""
+    lock, call = LONGER[what]
+    session = keep_session(store)
+    limited = open_with(**{limit: "400ms"})
+    with raw.transaction():
+        raw.execute(lock)
+        waiting = Background(partial(call, limited, session, deadline=deadline_after(30)))
+        eventually(lambda: waiting.over or rival.execute(LONGER_THAN_USUAL).fetchall() == [(1,)])
+    assert not isinstance(waiting.outcome(), BaseException)
+    assert waiting.outcome()
 
 
 def test_a_slow_statement_ends_with_the_deadline(store: Store, raw: Connection) -> None:

@@ -55,6 +55,7 @@ class Wire:
         self._ends: list[socket.socket] = [self._listening]
         self._lock = threading.Lock()
         self._next: Cut | None = None
+        self._closed = False
         self.broken = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -71,17 +72,21 @@ class Wire:
 
     def close(self) -> None:
         """Break everything and listen no more."""
-        for end in self._ends:
-            _hang_up(end)
+        with self._lock:
+            self._closed = True
+            ends, self._ends = self._ends, []
+        _hang_up(*ends)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listening.accept()
-                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 server = socket.socket(socket.AF_UNIX)
-                self._ends += [client, server]
+                if not self._keep(client, server):
+                    _hang_up(client, server)
+                    return
                 try:
+                    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     server.connect(self._server)
                 except OSError:
                     _hang_up(client, server)
@@ -89,6 +94,13 @@ class Wire:
                 pair = _Pair(client, server)
                 for pump in (self._from_client, self._from_server):
                     threading.Thread(target=pump, args=(pair,), daemon=True).start()
+
+    def _keep(self, *ends: socket.socket) -> bool:
+        """Have them broken by ``close()``; False where that was before, and nobody else will."""
+        with self._lock:
+            if not self._closed:
+                self._ends += ends
+            return not self._closed
 
     def _from_client(self, pair: _Pair) -> None:
         with contextlib.suppress(OSError):
