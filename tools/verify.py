@@ -20,7 +20,7 @@ kill-kek            a rotation of the KEK killed at so many points on each backe
 agree               so many answers of the service and of verifiers of both kinds about the same tokens: all the same
 verifiers           so many revocations, seen by 20 processes within 1 s; the service stopped: STALE; back: within 5 s
 client-day          a day of refreshes by so many users who share a client: lost replies, restarts, nobody logged out
-soak                so many sessions opened, refreshed and over, forgotten by a janitor: the file is as a new store's
+soak                so many sessions opened, refreshed and over, or revoked, and forgotten: the file is as a new store's
 refresh-cost        a refresh with so many sessions, and a tenth, in turns with 10,000: within 10 %, PostgreSQL too
 
 A result is a line on standard output and var/verify/<part>.json, with the commit and the date. At the end all results

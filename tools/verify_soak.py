@@ -20,9 +20,11 @@ from authsvc.operations.janitor import EVERY_SECONDS, Janitor
 from authsvc.storage.rows import sessions as rows
 from authsvc.storage.sqlite.connection import Database, fetch
 from authsvc.tokens.refresh_token import RefreshTicket
+from authsvc.tokens.requests import UserSubject
 from tests.conftest import HandClock
 from tests.quiet import hush
 from tests.storage.postgres.server import Server
+from tests.tokens.revoking import revoke, target_of
 from tests.tokens.service import Service, open_service
 from tools.proofs import Part, Result, within_limit
 
@@ -35,7 +37,21 @@ MOST_SECONDS = EVERY_SECONDS
 """To forget a wave: one that waits for its next look takes longer."""
 
 MOST_GROWTH = 1.02
-"""Beside what stays in any case: the audit, and so many revisions of the feed."""
+"""Beside what stays in any case: so many revisions of the feed, the tables and an app, and the audit."""
+
+MOST_EMPTY_PAGES = 64
+"""What stays when all is over, but for the audit."""
+
+MOST_AUDIT_BYTES = 256
+"""A row of the audit with its place in the indexes: each stays, and so does what it takes."""
+
+REVOKED_EVERY = 200
+REVOKED_KINDS = ("user_id", "session_id", "token", "token_id", "refresh_token")
+"""What is named where one session in so many is revoked, in turn."""
+
+_OF_EACH_KIND = WAVE // REVOKED_EVERY // len(REVOKED_KINDS)
+LIVED = {"sessions": WAVE, "revoked_tokens": 2 * _OF_EACH_KIND, "watermarks": _OF_EACH_KIND}
+"""Rows that a wave has, and that are to be gone when it is over."""
 
 FEW = 10_000
 TURNS = 4_000
@@ -43,6 +59,10 @@ BLOCK = 100
 FILLED_AT_ONCE = 50_000
 MOST_FILLING_SECONDS = 900.0
 MOST_DEARER = 1.10
+
+_AUDIT = """
+SELECT sum(pageno), sum(pgsize) FROM dbstat('main', TRUE)
+WHERE name IN (SELECT name FROM sqlite_schema WHERE tbl_name = 'audit')"""
 
 _MODEL = ", ".join([*(name.strip() for name in rows.COLUMNS.split(",") if name.strip() != "id"), "due_at"])
 _OF_MODEL = ", ".join(f"model.{name}" for name in _MODEL.split(", "))
@@ -66,16 +86,18 @@ Opened = Callable[[], AbstractContextManager[tuple[Service, Insert]]]
 
 
 def soak(count: int) -> Result:
-    """So many sessions opened, refreshed and over, one in a thousand ended, in waves, each forgotten by a janitor; then
-    the size of the file."""
+    """So many sessions opened, refreshed and over, in waves, in which users, sessions and single tokens are revoked
+    too; each wave forgotten by a janitor; then the size of the file."""
     result, sizes, took = Result(), list[int](), list[float]()
     with _service() as (service, database), ThreadPoolExecutor(CALLERS) as callers:
         app, waves = service.app(secret=bytes(range(32))), max(3, count // WAVE)
-        for _ in within_limit(waves, result):
+        for number in within_limit(waves, result):
             _live(service, app, callers)
+            if (lived := {table: service.rows()[table] for table in LIVED}) != LIVED:
+                result.faults.append(f"wave {number} has {lived} rows instead of {LIVED}")
             sizes.append(_pages(database))
             took.append(_forget(service))
-        left, empty = service.rows(), _pages_in_use(database)
+        left, empty, (audit, audit_bytes) = service.rows(), _pages_in_use(database), _audit(database)
         _live(service, app, callers)
         needed, file = _pages_in_use(database), _pages(database)
     with _service() as (service, database), ThreadPoolExecutor(CALLERS) as callers:
@@ -83,19 +105,26 @@ def soak(count: int) -> Result:
         fresh = _pages(database)
     result.numbers |= {
         "issues, refreshes and expiries each": len(sizes) * WAVE,
+        "revocations by each kind of target": len(sizes) * _OF_EACH_KIND,
         "rows forgotten a second": round(WAVE / statistics.median(took)),
         "longest time to forget a wave, s": round(max(took), 1),
-        "sessions left": left["sessions"],
+        **{f"{table} left": left[table] for table in LIVED},
         "rows of the feed left": left["feed"],
+        "rows of the audit": left["audit"],
         "pages used when all were over": empty,
+        "of which by the audit": audit,
         f"pages used with {WAVE} sessions": needed,
         f"pages of the file with {WAVE} sessions": file,
         f"pages of a new store with {WAVE} sessions": fresh,
     }
-    if left["sessions"] or left["feed"] > KEPT_REVISIONS:
-        result.faults.append(f"{left['sessions']} sessions and {left['feed']} rows of the feed are left")
+    if _still_there(left):
+        result.faults.append(f"of what was over there are left: {left}")
     if max(took) > MOST_SECONDS:
         result.faults.append(f"{WAVE} sessions were forgotten in {max(took):.0f} s, and {MOST_SECONDS:.0f} is the most")
+    if empty - audit > MOST_EMPTY_PAGES:
+        result.faults.append(f"{empty - audit} pages stay beside the audit, and {MOST_EMPTY_PAGES} are the most")
+    if audit_bytes > MOST_AUDIT_BYTES * left["audit"]:
+        result.faults.append(f"the audit takes {audit_bytes} bytes for {left['audit']} rows")
     if file > MOST_GROWTH * fresh + empty:
         result.faults.append(f"the file has {file} pages for {WAVE} sessions, a new store {fresh}, and {empty} stay")
     return result
@@ -152,20 +181,21 @@ def _service() -> Iterator[tuple[Service, Database]]:
 
 
 def _live(service: Service, app: ApiKey, callers: ThreadPoolExecutor) -> None:
-    """One wave: each session is opened and turned once; one in a thousand is ended."""
+    """One wave: each session is opened and turned once; what some are, or belong to, is revoked."""
 
     def one(numbers: Sequence[int]) -> None:
         for number in numbers:
-            text = service.session(app)
-            text = service.refresh(text).refresh_token
-            if number % 1_000 == 0:
-                service.revoke_session(text)
+            issued = service.issue(app, UserSubject(f"user-{number}"), refreshable=True)
+            service.refresh(issued.refresh_token)
+            turn, rest = divmod(number, REVOKED_EVERY)
+            if rest == 0:
+                revoke(service, app, target_of(REVOKED_KINDS[turn % len(REVOKED_KINDS)], issued))
 
     list(callers.map(one, [range(start, WAVE, CALLERS) for start in range(CALLERS)]))
 
 
 def _forget(service: Service) -> float:
-    """Let all be over, sessions that were ended too, and a janitor do what it does in a server; how long that took.
+    """Let all be over, what was revoked too, and a janitor do what it does in a server; how long that took.
 
     It goes on by itself while there is more: one that waited for its next look would be late here.
     """
@@ -175,16 +205,15 @@ def _forget(service: Service) -> float:
     began = time.monotonic()
     janitor.start()
     try:
-        while _left(service) and time.monotonic() < began + MOST_SECONDS:
+        while _still_there(service.rows()) and time.monotonic() < began + MOST_SECONDS:
             time.sleep(0.02)
     finally:
         janitor.stop()
     return time.monotonic() - began
 
 
-def _left(service: Service) -> bool:
-    rows = service.rows()
-    return bool(rows["sessions"]) or rows["feed"] > KEPT_REVISIONS
+def _still_there(rows: Mapping[str, int]) -> bool:
+    return any(rows[table] for table in LIVED) or rows["feed"] > KEPT_REVISIONS
 
 
 def _pages(database: Database) -> int:
@@ -197,6 +226,13 @@ def _pages_in_use(database: Database) -> int:
     with closing(database.connect(query_only=True)) as connection:
         ((pages, free),) = fetch(connection, "SELECT * FROM pragma_page_count, pragma_freelist_count")
     return int(pages) - int(free)
+
+
+def _audit(database: Database) -> tuple[int, int]:
+    """Pages of the audit and its indexes, and their bytes."""
+    with closing(database.connect(query_only=True)) as connection:
+        ((pages, size),) = fetch(connection, _AUDIT)
+    return int(pages), int(size)
 
 
 @contextmanager

@@ -126,8 +126,8 @@ def add_next(
         free_at = newest.created_at + needed_for
         if clock() < free_at and not forget_old:
             raise Refused(
-                f"two keys are in use, and what the older one made can live until {free_at:%Y-%m-%d %H:%M} UTC: wait, "
-                "or end it at once with --forget-old"
+                f"two keys are in use, the newer one since {newest.created_at:%Y-%m-%d %H:%M} UTC, and what the older "
+                f"one made can live until {free_at:%Y-%m-%d %H:%M} UTC: wait, or end it at once with --forget-old"
             )
         for old in secrets[:-1]:
             forgotten = old.number

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,9 +24,11 @@ _GIVEN_UP = 10.0
 
 @dataclass
 class Seen:
-    """Seconds from the acknowledgement to the first answer that knows it, and what was wrong."""
+    """Seconds from the acknowledgement to the first answer that knows it, how often each server was the one that was
+    asked, and what was wrong."""
 
     seconds: list[float] = field(default_factory=list, repr=False)
+    asked: Counter[int] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
 
     def numbers(self) -> dict[str, object]:
@@ -33,7 +36,7 @@ class Seen:
         ordered = sorted(self.seconds)
         at = {"p50_ms": 0.5, "p99.9_ms": 0.999, "longest_ms": 1.0}
         shown = {name: _milliseconds(ordered, share) for name, share in at.items()}
-        return {"seen": len(ordered), **shown}
+        return {"seen": len(ordered), "by each": [self.asked[number] for number in sorted(self.asked)], **shown}
 
 
 def _milliseconds(ordered: list[float], share: float) -> float | None:
@@ -44,27 +47,29 @@ Target = Callable[[auth_pb2.IssueTokenResponse], Mapping[str, Any]]
 TARGETS: Mapping[str, Target] = {
     "user": lambda issued: {"user_id": issued.info.user.id},
     "session": lambda issued: {"session_id": issued.info.session_id},
-    "token": lambda issued: {"token_id": issued.info.token_id},
+    "token": lambda issued: {"token": issued.token},
+    "token id": lambda issued: {"token_id": issued.info.token_id},
     "refresh token": lambda issued: {"refresh_token": issued.refresh_token},
     "app": lambda _: {"all_users": True},
 }
 """What of an issued token is revoked, by kind."""
 
 
-def revoke_and_watch(here: Peer, there: Peer, kind: str, count: int) -> Seen:
-    """Revoke so many times at one server, and ask the other one until it knows; several at once.
+def revoke_and_watch(peers: Sequence[Peer], kind: str, count: int) -> Seen:
+    """Revoke so many times at one of two servers, and ask the other one until it knows; several at once.
 
-    Each lane has an app of its own: an app's revocation ends what the app has.
+    They change places after half of the rounds. Each lane has an app of its own: an app's revocation ends what it has.
     """
     seen, lock, left = Seen(), threading.Lock(), iter(range(count))
 
     def lane(number: int) -> None:
-        api_key, after = _an_app(here, f"{kind.replace(' ', '-')}-{number}"), 0
+        api_key, after = _an_app(peers, f"{kind.replace(' ', '-')}-{number}"), 0
         while True:
             with lock:
                 round_number = next(left, None)
             if round_number is None:
                 return
+            here, there = _places(peers, round_number, count)
             issued = here.issue(f"user-{round_number}", api_key=api_key, refreshable=True, after_revision=after)
             _known_to(there, issued.token, api_key)
             request = auth_pb2.RevokeTokensRequest(api_key=api_key, **TARGETS[kind](issued))
@@ -72,6 +77,7 @@ def revoke_and_watch(here: Peer, there: Peer, kind: str, count: int) -> Seen:
             seconds = _until_inactive(there, issued.token, api_key)
             with lock:
                 seen.seconds.append(seconds)
+                seen.asked[peers.index(there)] += 1
                 if seconds > BOUND:
                     seen.faults.append(f"{kind}: seen after {seconds:.2f} s")
 
@@ -84,10 +90,11 @@ def revoke_and_watch(here: Peer, there: Peer, kind: str, count: int) -> Seen:
     return seen
 
 
-def disable_and_watch(here: Peer, there: Peer, count: int) -> Seen:
-    """Disable service accounts at one server, and call the other one as each of them until it refuses."""
+def disable_and_watch(peers: Sequence[Peer], count: int) -> Seen:
+    """Disable service accounts at one of two servers, and call the other one as each of them until it refuses."""
     seen = Seen()
-    for _ in range(count):
+    for number in range(count):
+        here, there = _places(peers, number, count)
         request = admin_pb2.CreateServiceAccountRequest(
             name=f"account-{time.monotonic_ns()}", permissions=["tokens.validate"], all_apps=True
         )
@@ -101,27 +108,32 @@ def disable_and_watch(here: Peer, there: Peer, count: int) -> Seen:
             seen.faults.append("a disabled account is let in where it was disabled")
         _wait_for_refusal(there, metadata, "CREDENTIAL_INVALID")
         seen.seconds.append(time.monotonic() - began)
+        seen.asked[peers.index(there)] += 1
     seen.faults += [f"refused after {seconds:.2f} s" for seconds in seen.seconds if seconds > BOUND]
     return seen
 
 
-def _an_app(peer: Peer, name: str) -> str:
+def _places(peers: Sequence[Peer], round_number: int, count: int) -> tuple[Peer, Peer]:
+    """Where something is done in that round, and where it is to be seen.
+
+    Not by turns: a server that changes something itself reads what came before it, and would not need to be told.
+    """
+    here, there = peers if 2 * round_number < count else reversed(peers)
+    return here, there
+
+
+def _an_app(peers: Sequence[Peer], name: str) -> str:
+    """A new app that both know: one that was made a moment ago at the other is not looked for at every call."""
     request = admin_pb2.CreateAppRequest(api_key=f"{name}-{time.monotonic_ns()}")
-    return peer.admin.CreateApp(request, metadata=peer.metadata, timeout=10).app.api_key
+    api_key = peers[0].admin.CreateApp(request, metadata=peers[0].metadata, timeout=10).app.api_key
+    for peer in peers:
+        _wait_for_refusal(peer, peer.metadata, "", api_key=api_key)
+    return api_key
 
 
 def _known_to(peer: Peer, token: str, api_key: str) -> None:
-    """Have the token's signature and app known, and see that it is alive before it is revoked."""
-
-    def active() -> bool:
-        try:
-            return peer.status(token, api_key=api_key) == "ACTIVE"
-        except grpc.RpcError as refused:
-            if reason_of(refused) != "APP_NOT_FOUND":
-                raise
-            return False
-
-    _wait(active, "a token is alive")
+    """Have the token's signature known, and see that it is alive before it is revoked."""
+    _wait(lambda: peer.status(token, api_key=api_key) == "ACTIVE", "a token is alive")
 
 
 def _until_inactive(peer: Peer, token: str, api_key: str) -> float:
@@ -130,11 +142,11 @@ def _until_inactive(peer: Peer, token: str, api_key: str) -> float:
     return time.monotonic() - began
 
 
-def _wait_for_refusal(peer: Peer, metadata: object, reason: str) -> None:
+def _wait_for_refusal(peer: Peer, metadata: object, reason: str, **fields: str) -> None:
     ends = time.monotonic() + _GIVEN_UP
-    while (said := _refusal(peer, metadata)) != reason:
+    while (said := _refusal(peer, metadata, **fields)) != reason:
         if time.monotonic() > ends:
-            raise RuntimeError(f"an account is told {said or 'nothing'} instead of {reason or 'nothing'}")
+            raise RuntimeError(f"a caller is told {said or 'nothing'} instead of {reason or 'nothing'}")
 
 
 def _wait(seen: Callable[[], bool], what: str) -> None:
@@ -144,9 +156,9 @@ def _wait(seen: Callable[[], bool], what: str) -> None:
             raise RuntimeError(f"{what}: not within {_GIVEN_UP:.0f} s")
 
 
-def _refusal(peer: Peer, metadata: object) -> str:
+def _refusal(peer: Peer, metadata: object, **fields: str) -> str:
     try:
-        peer.status("x", metadata=metadata)
+        peer.status("x", metadata=metadata, **fields)
     except grpc.RpcError as refused:
         return reason_of(refused)
     return ""

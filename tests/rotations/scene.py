@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from authsvc.app.composition import open_domain
@@ -16,7 +17,7 @@ from authsvc.signing.sealing import Kek, Sealer, kek_id_of
 from authsvc.storage import open_store
 from authsvc.storage.base import Store
 from authsvc.trust.learning import signing_key_place
-from authsvc.trust.secrets import secret_place
+from authsvc.trust.secrets import GUEST_KEY_PURPOSE, REFRESH_KEY_PURPOSE, secret_place
 from tests.rows import Rows
 from tests.storage.postgres.server import Server as PostgresServer
 
@@ -25,7 +26,17 @@ APPS = 24
 RECORDS = APPS + 2
 """Of each app its key, and the two service-wide secrets."""
 
+DAY = timedelta(days=1)
+SETTLE = timedelta(seconds=5)
+PURPOSES = {"refresh-key": REFRESH_KEY_PURPOSE, "guest-key": GUEST_KEY_PURPOSE}
+NEEDED = {"refresh-key": SETTLE + 90 * DAY, "guest-key": DAY}
+"""How long the older of two keys is needed: while a session can live that was opened with it, and while a request may
+be repeated. Counted from the newer one, which servers use once all of them know it."""
+
 _RELATIONS = "SELECT pg_read_binary_file(path) FROM pg_class, pg_relation_filepath(oid) AS path WHERE path IS NOT NULL"
+
+_REFUSE = """
+CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$"""
 
 
 @dataclass
@@ -64,6 +75,21 @@ class Place:
         """The contents of everything that is sealed; fails where none of the KEKs opens a record."""
         with closing(self.open(exclusive=False)) as store:
             return opens_with(store, *keks)
+
+    @contextmanager
+    def unwritable(self, table: str) -> Iterator[None]:
+        """While this lasts, whoever inserts into that table fails, and with it the transaction."""
+        if self.postgres is None:
+            with Rows(self.settings.state_dir).unwritable(table):
+                yield
+            return
+        with self.postgres.connect(self.database) as connection:
+            connection.execute(_REFUSE)
+            connection.execute(f"CREATE TRIGGER no_room BEFORE INSERT ON {table} EXECUTE FUNCTION refuse()".encode())
+            try:
+                yield
+            finally:
+                connection.execute(f"DROP TRIGGER no_room ON {table}".encode())
 
     def put_back(self, secret: SealedSecret) -> None:
         """Seal a secret as it was, behind the back of whoever has the store."""

@@ -15,17 +15,10 @@ from authsvc.clock import Clock, Randomness, system_clock, system_randomness
 from authsvc.model import ApiKey, AppSettings, AuditEvent, SealedSecret
 from authsvc.signing.sealing import Sealer
 from authsvc.storage.base import Store
-from authsvc.trust.secrets import GUEST_KEY_PURPOSE, REFRESH_KEY_PURPOSE
+from tests.cli.conftest import Ended
 from tests.conftest import HandClock
 from tests.rotations.conftest import Command
-from tests.rotations.scene import OLD, Place
-
-DAY = timedelta(days=1)
-SETTLE = timedelta(seconds=5)
-PURPOSES = {"refresh-key": REFRESH_KEY_PURPOSE, "guest-key": GUEST_KEY_PURPOSE}
-NEEDED = {"refresh-key": SETTLE + 90 * DAY, "guest-key": DAY}
-"""How long the older of two keys is needed: while a session can live that was opened with it, and while a request may
-be repeated. Counted from the newer one, which servers use once all of them know it."""
+from tests.rotations.scene import DAY, NEEDED, OLD, PURPOSES, Place
 
 both = pytest.mark.parametrize("noun", PURPOSES)
 
@@ -50,10 +43,19 @@ def test_a_second_key_at_any_time_and_no_third(place: Place, command: Command, n
     free_at = kept[-1].created_at + NEEDED[noun]
     refused = command(noun, "rotate", kek=OLD)
     assert refused.code == 1
+    assert f"two keys are in use, the newer one since {kept[-1].created_at:%Y-%m-%d %H:%M} UTC, and" in refused.err
     assert f"can live until {free_at:%Y-%m-%d %H:%M} UTC: wait, or end it at once with --forget-old" in refused.err
     assert (secrets(place, noun), [one.number for one in kept]) == (kept, [1, 2])
     assert command(noun, "rotate", "--forget-old", "--json", kek=OLD).json == {"number": 3, "forgotten": 1}
     assert [one.number for one in secrets(place, noun)] == [2, 3]
+
+
+@both
+def test_the_command_says_what_it_did(place: Place, command: Command, noun: str) -> None:
+    """One change or two, and a line for each: the key that was made, and the one that was forgotten for it."""
+    made = "key {} is made: servers use it once all of them know it\n"
+    assert command(noun, "rotate", kek=OLD) == Ended(0, made.format(2), "")
+    assert command(noun, "rotate", "--forget-old", kek=OLD) == Ended(0, made.format(3) + "key 1 is forgotten\n", "")
 
 
 @both

@@ -158,9 +158,10 @@ class Service:
 
 
 @contextmanager
-def open_service(directory: Path, clock: HandClock, store: str = "") -> Iterator[Service]:
+def open_service(directory: Path, clock: HandClock, store: str = "", *, kek: Kek | None = None) -> Iterator[Service]:
     """A service over a new store in that directory, or over the one at an address."""
-    settings, kek = Settings(state_dir=directory, listen="127.0.0.1:0", store=store), Kek(bytes(range(32)))
+    settings = Settings(state_dir=directory, listen="127.0.0.1:0", store=store)
+    kek = kek or Kek(bytes(range(32)))
     with open_domain(settings, kek, clock=clock, randomness=system_randomness) as domain:
         log: list[tuple[str, str, Mapping[str, Any]]] = []
         domain.logs.configure_loggers(
