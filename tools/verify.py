@@ -21,7 +21,7 @@ agree               so many answers of the service and of verifiers of both kind
 verifiers           so many revocations, seen by 20 processes within 1 s; the service stopped: STALE; back: within 5 s
 client-day          a day of refreshes by so many users who share a client: lost replies, restarts, nobody logged out
 soak                so many sessions opened, refreshed and over, or revoked, and forgotten: the file is as a new store's
-refresh-cost        a refresh with so many sessions, and a tenth, in turns with 10,000: within 10 %, PostgreSQL too
+refresh-cost        a refresh with so many sessions, and a tenth, in turns with 10,000: within 10 %, on each backend
 
 A result is a line on standard output and var/verify/<part>.json, with the commit and the date. At the end all results
 that are there, of earlier runs too, are printed as one table, which is var/verify/results.md.
