@@ -27,7 +27,7 @@ _NONE: Final = "\0" * 4
 _EMPTY: Final = "\0" * 16
 _MICROSECOND: Final = timedelta(microseconds=1)
 _ONE_BYTE: Final = "latin-1"
-_BUCKETS_A_STEP: Final = 128
+_BUCKETS_A_STEP: Final = 64
 _SESSION_LENGTH: Final = 16
 _TOKEN_LENGTH: Final = 27
 _USER_LENGTH: Final = 12  # or longer: no more room is made than is needed

@@ -29,7 +29,7 @@ from authsvc.signing.keyring import KeyRing, RingKey
 from authsvc.trust.revocations import NOTHING_REVOKED, AppRevocations
 
 Rows = Collection[tuple[Any, ...]]
-_BUCKETS_A_STEP: Final = 512
+_BUCKETS_A_STEP: Final = 256
 _API_KEY: Final = itemgetter(0)
 
 LookAgain = Callable[[Hashable, Deadline | None], bool]
