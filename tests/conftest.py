@@ -44,10 +44,14 @@ class HandClock:
     """A clock that stands still until it is moved."""
 
     def __init__(self, now: datetime = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)) -> None:
-        self._now = now
+        self._now = self._began = now
 
     def __call__(self) -> datetime:
         return self._now
+
+    def passed(self) -> int:
+        """Nanoseconds since it was made: a monotonic clock for those to whom it was not set, but time went by."""
+        return (self._now - self._began) // timedelta(microseconds=1) * 1_000
 
     def move(self, **by: float) -> None:
         """Move by a timedelta's arguments, backwards too."""

@@ -171,9 +171,10 @@ PARTS: Mapping[str, Part] = {
 
 @contextmanager
 def _service() -> Iterator[tuple[Service, Database]]:
+    clock = HandClock()  # and time goes by with it: what a clock was only set to lets nothing be forgotten
     with (
         tempfile.TemporaryDirectory(prefix="authsvc-verify-") as folder,
-        open_service(Path(folder), HandClock()) as service,
+        open_service(Path(folder), clock, monotonic=clock.passed) as service,
     ):
         hush(service.domain.logs)
         yield service, Database(Path(folder) / "authsvc.db", timedelta(seconds=30))

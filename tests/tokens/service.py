@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from authsvc.app.composition import Domain, open_domain
-from authsvc.clock import system_randomness
+from authsvc.clock import Monotonic, system_monotonic, system_randomness
 from authsvc.config import Settings
 from authsvc.errors import InvalidRequest, Violation
 from authsvc.model import (
@@ -158,11 +158,18 @@ class Service:
 
 
 @contextmanager
-def open_service(directory: Path, clock: HandClock, store: str = "", *, kek: Kek | None = None) -> Iterator[Service]:
+def open_service(
+    directory: Path,
+    clock: HandClock,
+    store: str = "",
+    *,
+    kek: Kek | None = None,
+    monotonic: Monotonic = system_monotonic,
+) -> Iterator[Service]:
     """A service over a new store in that directory, or over the one at an address."""
     settings = Settings(state_dir=directory, listen="127.0.0.1:0", store=store)
     kek = kek or Kek(bytes(range(32)))
-    with open_domain(settings, kek, clock=clock, randomness=system_randomness) as domain:
+    with open_domain(settings, kek, clock=clock, monotonic=monotonic, randomness=system_randomness) as domain:
         log: list[tuple[str, str, Mapping[str, Any]]] = []
         domain.logs.configure_loggers(
             {"default": {"sink": lambda level, message, event: log.append((level.name.lower(), message, event))}}
